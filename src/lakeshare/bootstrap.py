@@ -1,0 +1,135 @@
+"""Settings to a wired application: the one place that names adapters."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import structlog
+import uvicorn
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+
+from lakeshare.audit.replay import replay
+from lakeshare.audit.spool import AuditSpool
+from lakeshare.catalog.access import AccessCache
+from lakeshare.catalog.engine import open_engine
+from lakeshare.catalog.migrations import migrate
+from lakeshare.catalog.model import Table
+from lakeshare.catalog.sql import SqlCatalogStore
+from lakeshare.governance.keys import Keyring
+from lakeshare.operations.services import Services
+from lakeshare.server.app import build_app
+from lakeshare.settings import Settings
+from lakeshare.storage.base import UrlSigner
+from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
+from lakeshare.tables.cache import SnapshotCache
+
+DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
+REPLAY_EVERY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@asynccontextmanager
+async def local_services(settings: Settings) -> AsyncIterator[Services]:
+    """What the command line works with. Links use the settings' public URL, else the one that the server stored."""
+    engine = _open_database(settings)
+    spool = AuditSpool(settings.audit_directory, "admin", fsync=settings.audit_fsync)
+    try:
+        services = _wire(settings, engine, spool, settings.public_url or DEFAULT_PUBLIC_URL)
+        stored = None if settings.public_url else await services.catalog.public_url()
+        yield replace(services, public_url=stored) if stored else services
+    finally:
+        spool.close()
+        engine.dispose()
+
+
+def server_app(settings: Settings, public_url: str) -> Starlette:
+    """The server's application. Its lifespan opens the database, stores the public URL, and runs the audit's replay."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        engine = _open_database(settings)
+        spool = AuditSpool(settings.audit_directory, "worker-0", fsync=settings.audit_fsync)
+        services = _wire(settings, engine, spool, public_url)
+        await services.catalog.set_public_url(public_url)
+        app.state.services = services
+        replaying = asyncio.create_task(_replay_audit(engine, settings))
+        try:
+            yield
+        finally:
+            replaying.cancel()
+            with suppress(asyncio.CancelledError):
+                await replaying
+            spool.close()
+            engine.dispose()
+
+    return build_app(lifespan)
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until a signal says stop."""
+    server = uvicorn.Server(server_config(settings, host, port))
+    server.run()
+
+
+def server_config(settings: Settings, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        server_app(settings, settings.public_url or f"http://{host}:{port}"),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+def _open_database(settings: Settings) -> Engine:
+    engine = open_engine(settings.database_url)
+    migrate(engine, settings.home)
+    return engine
+
+
+def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str) -> Services:
+    catalog = SqlCatalogStore(engine)
+    keyring = Keyring(settings.secret_key)
+
+    def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
+        key = keyring.active(LOCAL_URLS)
+        return LocalUrlSigner(public_url, table.location, table.also, table.id, key.id, key.secret, expires_at)
+
+    return Services(
+        catalog=catalog,
+        access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
+        tables=SnapshotCache(_freshness(settings), settings.cache_bytes, now_ms),
+        audit=spool,
+        keyring=keyring,
+        clock=now_ms,
+        public_url=public_url,
+        url_seconds=settings.url_seconds,
+        url_signer=local_url_signer,
+    )
+
+
+def _freshness(settings: Settings) -> dict[str, int]:
+    """How long a snapshot is believed, by scheme; schemes that are not named are remote."""
+    if settings.freshness_ms is not None:
+        return {"file": settings.freshness_ms, "": settings.freshness_ms}
+    return {"file": 0, "": 1000}
+
+
+async def _replay_audit(engine: Engine, settings: Settings) -> None:
+    """Copy the spool into the database, forever. Trouble is logged and tried again: the spool keeps the events."""
+    while True:
+        try:
+            await asyncio.to_thread(replay, engine, settings.audit_directory)
+        except Exception as error:  # noqa: BLE001  a background loop outlives whatever breaks one turn
+            log.warning("audit replay failed", error=str(error))
+        await asyncio.sleep(REPLAY_EVERY_SECONDS)

@@ -1,0 +1,48 @@
+"""Streams an answer's lines: pulled off the event loop, one chunk at a time, no faster than the client takes them."""
+
+import asyncio
+from collections.abc import Iterator
+
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+NDJSON = "application/x-ndjson; charset=utf-8"
+
+log = structlog.get_logger(__name__)
+
+
+class StreamedLines(Response):
+    """A response whose first chunk is at hand, and whose others are rendered while it is sent."""
+
+    def __init__(self, first: bytes, rest: Iterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(headers={**headers, "content-type": NDJSON})
+        del self.headers["content-length"]
+        self._first = first
+        self._rest = rest
+
+    @classmethod
+    async def start(cls, chunks: Iterator[bytes], headers: dict[str, str]) -> "StreamedLines":
+        """Render the first chunk, so that what fails there is still answered by a status of its own."""
+        return cls(await asyncio.to_thread(next, chunks), chunks, headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  Starlette's signature
+        left = asyncio.create_task(_wait_until_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            chunk: bytes | None = self._first
+            while chunk is not None and not left.done():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await asyncio.to_thread(next, self._rest, None)
+            if chunk is None:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            left.cancel()
+            close = getattr(self._rest, "close", None)
+            if close is not None:
+                await asyncio.to_thread(close)
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,104 @@
+"""Files on the server's own disk."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lakeshare.errors import Unavailable
+from lakeshare.storage.base import ObjectInfo, ObjectMissing
+from lakeshare.storage.locations import local_path
+
+SCHEMES = ("file",)
+
+
+def open_backend(root: str) -> "LocalStore":
+    return LocalStore(local_path(root))
+
+
+class LocalStore:
+    """Reads below a directory. A key that leads out of it, by a symlink too, is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def read(self, key: str) -> bytes:
+        return await asyncio.to_thread(self._read, key)
+
+    async def list(self, prefix: str) -> Sequence[ObjectInfo]:
+        return await asyncio.to_thread(self._list, prefix)
+
+    async def exists(self, key: str) -> bool:
+        try:
+            os.close(open_below(self._root, key))
+        except ObjectMissing:
+            return False
+        except OSError as error:
+            raise _unavailable(key, error) from error
+        return True
+
+    def _read(self, key: str) -> bytes:
+        try:
+            descriptor = open_below(self._root, key)
+        except OSError as error:
+            raise _unavailable(key, error) from error
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
+
+    def _list(self, prefix: str) -> Sequence[ObjectInfo]:
+        try:
+            with os.scandir(self._root / prefix) as entries:
+                found = [info for entry in entries if (info := _info(prefix, entry))]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unavailable(prefix, error) from error
+        return sorted(found, key=lambda info: info.key)
+
+
+def open_below(root: Path, key: str) -> int:
+    """Open a file for reading and give its descriptor, if what was opened really lies below `root`.
+
+    The check is made on the open descriptor, so that a symlink swapped in between does not help.
+    Raises ObjectMissing where it is absent, no regular file, or elsewhere; OSError where the disk fails.
+    """
+    try:
+        # O_NONBLOCK: a FIFO must not hang the server.
+        descriptor = os.open(root / key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise ObjectMissing(key) from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO):
+            raise ObjectMissing(key) from error
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode) and path_of(descriptor).is_relative_to(root.resolve()):
+        return descriptor
+    os.close(descriptor)
+    raise ObjectMissing(key)
+
+
+def path_of(descriptor: int) -> Path:
+    """The real path of an open file."""
+    if sys.platform == "darwin":
+        return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\x00")))
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
+def _info(prefix: str, entry: os.DirEntry[str]) -> ObjectInfo | None:
+    """None for what is no file, or is gone since the directory was read: a cleaned-up log loses no other entry by it."""
+    try:
+        if not entry.is_file():
+            return None
+        status = entry.stat()
+    except FileNotFoundError:
+        return None
+    key = f"{prefix}/{entry.name}" if prefix else entry.name
+    return ObjectInfo(key, status.st_size, status.st_mtime_ns // 1_000_000)
+
+
+def _unavailable(key: str, error: OSError) -> Unavailable:
+    return Unavailable("The table's storage does not answer.", detail=f"{key}: {error}")

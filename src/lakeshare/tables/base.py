@@ -1,0 +1,86 @@
+"""What every table format gives: immutable, columnar snapshots."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """Where a table is: `root` and `also` are locations (see storage/locations.py)."""
+
+    table_id: str
+    root: str
+    also: tuple[str, ...] = ()
+    format: str = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class TableProtocol:
+    """Delta's protocol action. Features are empty for versions that have no lists of them."""
+
+    min_reader_version: int
+    min_writer_version: int
+    reader_features: tuple[str, ...] | None = None
+    writer_features: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableMetadata:
+    """Delta's metaData action. `schema_string` is Spark's JSON schema, as the log has it."""
+
+    id: str
+    schema_string: str
+    partition_columns: tuple[str, ...]
+    name: str | None = None
+    description: str | None = None
+    configuration: dict[str, str] = field(default_factory=dict)
+    created_time: int | None = None
+
+
+FILE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "path": pl.String,  # decoded, normalised; relative to the root, or a whole location under one of `also`
+    "size": pl.Int64,  # bytes
+    "modification_time": pl.Int64,  # epoch milliseconds
+    "stats": pl.String,  # the raw JSON of the log, or null
+    "deletion_vector_id": pl.String,  # Delta's unique id of it, or null
+}
+"""The columns of `Snapshot.files`, beside `partition_values`: a Struct with one String field (raw, null where null)
+for every partition column, absent from the frame where the table has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of a table. Immutable; shared by every query that reads it.
+
+    `files` has `FILE_COLUMNS`, one row an active file, ordered by (path, deletion_vector_id).
+    `timestamp` is the commit's time, epoch milliseconds.
+    """
+
+    version: int
+    timestamp: int
+    protocol: TableProtocol
+    metadata: TableMetadata
+    files: pl.DataFrame
+    size_bytes: int
+
+    @property
+    def num_files(self) -> int:
+        return self.files.height
+
+
+class TableReader(Protocol):
+    """Reads one table. Holds no request state.
+
+    Raises TableUnreadable (lasting; its message names no path) or Unavailable (a retry may help).
+    """
+
+    async def load(self) -> Snapshot:
+        """The newest version, read from storage."""
+
+    async def refresh(self, snapshot: Snapshot) -> Snapshot:
+        """The newest version, given one already read; `snapshot` itself where nothing is newer.
+
+        Asks for the next commit first. Never gives an older version of the same table.
+        """
