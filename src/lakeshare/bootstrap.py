@@ -24,6 +24,7 @@ from lakeshare.server.app import build_app
 from lakeshare.settings import Settings
 from lakeshare.storage.base import UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
+from lakeshare.storage.locations import parse_location
 from lakeshare.tables.cache import SnapshotCache
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
@@ -39,7 +40,7 @@ def now_ms() -> int:
 @asynccontextmanager
 async def local_services(settings: Settings) -> AsyncIterator[Services]:
     """What the command line works with. Links use the settings' public URL, else the one that the server stored."""
-    engine = _open_database(settings)
+    engine = open_database(settings)
     spool = AuditSpool(settings.audit_directory, "admin", fsync=settings.audit_fsync)
     try:
         services = _wire(settings, engine, spool, settings.public_url or DEFAULT_PUBLIC_URL)
@@ -55,7 +56,7 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        engine = _open_database(settings)
+        engine = open_database(settings)
         spool = AuditSpool(settings.audit_directory, "worker-0", fsync=settings.audit_fsync)
         services = _wire(settings, engine, spool, public_url)
         await services.catalog.set_public_url(public_url)
@@ -91,7 +92,8 @@ def server_config(settings: Settings, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def _open_database(settings: Settings) -> Engine:
+def open_database(settings: Settings) -> Engine:
+    """The database, with every migration applied."""
     engine = open_engine(settings.database_url)
     migrate(engine, settings.home)
     return engine
@@ -103,7 +105,15 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
 
     def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
         key = keyring.active(LOCAL_URLS)
-        return LocalUrlSigner(public_url, table.location, table.also, table.id, key.id, key.secret, expires_at)
+        return LocalUrlSigner(
+            public_url,
+            root=table.location,
+            also=table.also,
+            table_id=table.id,
+            key_id=key.id,
+            secret=key.secret,
+            expires_at_seconds=expires_at,
+        )
 
     return Services(
         catalog=catalog,
@@ -114,6 +124,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         clock=now_ms,
         public_url=public_url,
         url_seconds=settings.url_seconds,
+        state_home=parse_location(str(settings.home)),
         url_signer=local_url_signer,
     )
 

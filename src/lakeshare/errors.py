@@ -5,6 +5,7 @@ LakeshareError
 │   └── MalformedRequest       the bytes are not what the protocol describes
 ├── AlreadyExists              the name is taken
 ├── NotFound                   absent, or not granted: the two look the same
+│   └── LinkSpent              an activation link that was genuine, and opens nothing any more
 ├── Unauthenticated            the credential is missing, unknown, expired or revoked
 ├── PermissionDenied           known, but not allowed
 ├── RequestTooLarge            more bytes than the server takes
@@ -41,6 +42,10 @@ class AlreadyExists(LakeshareError):
 
 class NotFound(LakeshareError):
     """The thing is absent, or not granted to the one who asks."""
+
+
+class LinkSpent(NotFound):
+    """The activation link was made here, but has been used, was replaced, or has expired."""
 
 
 class Unauthenticated(LakeshareError):

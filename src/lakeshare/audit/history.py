@@ -32,7 +32,7 @@ def events_after(engine: Engine, position: int, limit: int) -> AuditPage:
     return _page(engine, arrivals.where(audit_events.c.sequence > position).limit(limit), position)
 
 
-def _page(engine: Engine, query: Select[tuple[int, str]], position: int) -> AuditPage:
+def _page(engine: Engine, query: Select[int, str], position: int) -> AuditPage:
     try:
         with engine.connect() as connection:
             rows = sorted(connection.execute(query).all())

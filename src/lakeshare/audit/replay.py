@@ -186,11 +186,6 @@ def _delete_if_copied(engine: Engine, path: Path, file: BinaryIO, identity: str,
         if b"\n" in half_line:
             return
         _reject(path, position, [half_line + b"\n"])
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            connection.execute(
-                text("PRAGMA wal_checkpoint(PASSIVE)")
-            )  # syncs the log, which a commit may leave to later
     path.unlink()
     with engine.begin() as connection:
         connection.execute(delete(audit_spool).where(audit_spool.c.file == identity))

@@ -88,20 +88,24 @@ class AuditSpool:
             return self._rotate(status)
         if status.st_size != self._size:
             self._size = status.st_size
-            self._fresh_line = _ends_a_line(self._path)
+            self._fresh_line = _ends_a_line(self._descriptor, status.st_size)
         return self._descriptor
 
     def _open(self) -> int:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
-            self._size = os.fstat(descriptor).st_size
-            self._fresh_line = _ends_a_line(self._path)
+            status = os.fstat(descriptor)
+            self._size = status.st_size
+            self._fresh_line = _ends_a_line(descriptor, status.st_size)
             if self._fsync:
                 _sync_directory(self._directory)
         except OSError:
             os.close(descriptor)
             raise
+        if status.st_nlink == 0:  # rotated, copied and deleted before the lock was ours
+            os.close(descriptor)
+            return self._open()
         self._descriptor = descriptor
         return descriptor
 
@@ -162,12 +166,8 @@ def _escape_surrogates(value: Any) -> Any:
     return value
 
 
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _ends_a_line(descriptor: int, size: int) -> bool:
+    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def _sync_directory(directory: Path) -> None:

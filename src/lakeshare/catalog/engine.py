@@ -48,13 +48,14 @@ def write_ahead(engine: Engine) -> None:
     Call it under the migration lock: processes that do this to one file at once get "database is locked" whatever
     the busy timeout is.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")  # the one that `_begin_sqlite` began: a transaction cannot change the log
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver's own BEGIN comes too late: not before DDL, nor before the first read. `_begin_sqlite` sends ours.
-    connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's own attribute
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
@@ -67,5 +68,4 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and then writes fails at once where another wrote in between: take the lock first.
     writes = connection.get_execution_options().get(WRITES, False)
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

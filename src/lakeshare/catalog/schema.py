@@ -129,12 +129,15 @@ grants = Table(
 audit_events = Table(
     "audit_events",
     metadata,
-    Column("event_id", Text, primary_key=True),
+    # The order of arrival, which `lakeshare audit --follow` reads by; a number is never given twice.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
     Column("event_time", BigInteger, nullable=False, index=True),
     Column("action_name", Text, nullable=False),
     Column("user_email", Text, nullable=False),
     Column("status_code", Integer, nullable=False),
     Column("event", Text, nullable=False),  # the whole event in JSON
+    sqlite_autoincrement=True,
 )
 
 audit_spool = Table(

@@ -5,10 +5,18 @@ compared by casefold. Raises AlreadyExists and NotFound, whose messages name the
 Unavailable where the database does not answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lakeshare.catalog.model import Recipient, RecipientAccess, RecipientToken, Share, SharedTable, Table
+from lakeshare.catalog.model import (
+    GrantedShare,
+    Recipient,
+    RecipientAccess,
+    RecipientToken,
+    Share,
+    SharedTable,
+    Table,
+)
 
 
 class CatalogStore(Protocol):
@@ -33,7 +41,9 @@ class CatalogStore(Protocol):
     async def share(self, name: str) -> Share: ...
     async def shares(self) -> Sequence[Share]: ...
     async def delete_share(self, name: str) -> Share: ...
-    async def add_to_share(self, shared: SharedTable) -> None: ...
+    async def add_to_share(self, shared: SharedTable) -> None:
+        """A share holds a table once: recipients know it there by its id. A schema keeps its first spelling."""
+
     async def remove_from_share(self, share: str, schema: str, name: str) -> SharedTable: ...
     async def shared_tables(self, share: str) -> Sequence[SharedTable]: ...
 
@@ -44,7 +54,7 @@ class CatalogStore(Protocol):
         """Oldest first."""
 
     async def rotate_token(self, recipient_id: str, new: RecipientToken, old_expires_at: int) -> None:
-        """Adds `new`; every other token of the recipient expires at `old_expires_at`, or earlier where it already does."""
+        """Adds `new`; the recipient's other tokens expire at `old_expires_at`, or earlier where they already do."""
 
     async def delete_recipient(self, name: str) -> Recipient:
         """Its tokens and grants die with it."""
@@ -63,5 +73,10 @@ class CatalogStore(Protocol):
     async def granted_recipients(self, share: str) -> Sequence[Recipient]: ...
     async def granted_shares(self, recipient: str) -> Sequence[Share]: ...
 
-    async def access(self, token_hash: bytes) -> RecipientAccess | None:
-        """Everything that the token with this SHA-256 opens; None where no recipient has it. Does not check expiry."""
+    async def access(
+        self, token_hash: bytes, known: Mapping[str, GrantedShare] | None = None
+    ) -> RecipientAccess | None:
+        """Everything that the token with this SHA-256 opens; None where no recipient has it. Does not check expiry.
+
+        Shares that are in `known`, by id, are taken from there and not read again.
+        """

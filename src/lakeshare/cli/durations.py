@@ -13,7 +13,9 @@ def parse_duration(text: str) -> int:
     """Milliseconds. Raises InvalidValue where the text is no length of time from one second to a hundred years."""
     found = re.fullmatch(r"([0-9]{1,12})([wdhms])", text.strip())
     if found is None:
-        raise InvalidValue(f"{text!r} is no length of time.", hint="Write a number and a unit: 90s, 15m, 12h, 30d or 4w.")
+        raise InvalidValue(
+            f"{text!r} is no length of time.", hint="Write a number and a unit: 90s, 15m, 12h, 30d or 4w."
+        )
     milliseconds = int(found[1]) * _UNITS_MS[found[2]]
     if not 0 < milliseconds <= _LONGEST_MS:
         raise InvalidValue(f"{text!r} is not between one second and a hundred years.", hint="For example: 30d.")

@@ -1,7 +1,7 @@
 """Options that many commands take."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,14 +16,11 @@ def _remember_home(context: typer.Context, value: Path | None) -> Path | None:
     return home
 
 
-Home = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        metavar="DIR",
-        callback=_remember_home,
-        help="Where the state lives: else LAKESHARE_HOME, else ./.lakeshare.",
-    ),
-]
+def home_option(told: str) -> Any:
+    """The option `--home`, with its help."""
+    return typer.Option("--home", metavar="DIR", callback=_remember_home, help=told)
+
+
+Home = Annotated[Path | None, home_option("Where the state lives: else LAKESHARE_HOME, else ./.lakeshare.")]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]

@@ -8,7 +8,6 @@ import msgspec
 import typer
 from rich import box
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +21,7 @@ def print_json(document: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table as wide as the terminal; whole lines where stdout is a pipe."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -45,11 +44,11 @@ def print_heading(text: str) -> None:
 
 
 def print_error(error: LakeshareError) -> None:
-    """The message, and below it the hint, on stderr."""
+    """The message on stderr, below it the hint, and what only an operator may see: who types commands is one."""
     typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
     typer.echo(printable(error.message), err=True)
-    if error.hint:
-        typer.echo(printable(error.hint), err=True)
+    for more in filter(None, (error.hint, error.detail)):
+        typer.echo(printable(more), err=True)
 
 
 def print_warning(text: str) -> None:
@@ -69,14 +68,8 @@ def format_time(milliseconds: int) -> str:
 
 def format_size(size: int) -> str:
     """Bytes as `1.2 MB`, in powers of ten."""
-    if size < 1000:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} PB"
+    power = next(power for power in range(len(_SIZES)) if size < 999.95 * 1000**power or power == len(_SIZES) - 1)
+    return f"{size} B" if power == 0 else f"{size / 1000**power:,.1f} {_SIZES[power]}"
 
 
 def count(number: int, noun: str) -> str:
@@ -84,8 +77,10 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+_PIPE_WIDTH = 1_000_000  # columns: more than any row has
+
+
 def _print(table: Table) -> None:
-    console = Console(file=sys.stdout, highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, Measurement.get(console, console.options, table).maximum)
-    console.print(table)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(file=sys.stdout, width=width, highlight=False).print(table)

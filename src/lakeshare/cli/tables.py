@@ -73,7 +73,10 @@ def show(name: Name, home: Home = None, as_json: Json = False) -> None:
             ("Format", table.format),
             ("Version", f"{snapshot.version}, written {format_time(snapshot.timestamp)}"),
             ("Data", f"{count(snapshot.num_files, 'file')}, {format_size(snapshot.size_bytes)}"),
-            ("Protocol", f"reader {snapshot.protocol.min_reader_version}, writer {snapshot.protocol.min_writer_version}"),
+            (
+                "Protocol",
+                f"reader {snapshot.protocol.min_reader_version}, writer {snapshot.protocol.min_writer_version}",
+            ),
             ("Features", ", ".join(_features(snapshot.protocol)) or "none"),
             ("Registered", format_time(table.created_at)),
             ("Id", table.id),

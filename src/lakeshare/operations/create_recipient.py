@@ -30,9 +30,7 @@ async def create_recipient_with_profile(
     return recipient, await mint_profile(services, caller, recipient, token)
 
 
-async def _create(
-    services: Services, caller: Caller, name: str, lifetime_ms: int
-) -> tuple[Recipient, RecipientToken]:
+async def _create(services: Services, caller: Caller, name: str, lifetime_ms: int) -> tuple[Recipient, RecipientToken]:
     check_name("recipient", name)
     now = services.clock()
     recipient = Recipient(id=str(uuid.uuid4()), name=name, created_at=now)

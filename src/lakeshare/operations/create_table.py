@@ -18,9 +18,8 @@ async def create_table(
 ) -> Table:
     """Register the table at `location` as CATALOG.SCHEMA.TABLE; a missing catalog and schema are made.
 
-    `also` are more roots that the table's log may name files in. Raises InvalidValue where a name or a location
-    cannot be used, a location may not be shared or holds no table;
-    AlreadyExists where the name is taken.
+    `also` are more roots that the table's log may name files in. Raises InvalidValue where a name cannot be used, or
+    a location may not be shared or holds no table; AlreadyExists where the name is taken.
     """
     catalog, schema, name = split_table_name(full_name)
     root = _root(services, location)
@@ -31,7 +30,7 @@ async def create_table(
         name=name,
         location=root,
         also=tuple(_root(services, text) for text in also),
-        format=await detect_format(open_store(root)),
+        format=await detect_format(open_store(root), root),
         created_at=services.clock(),
     )
     await services.catalog.create_table(table)
@@ -52,14 +51,14 @@ async def create_table(
 
 
 def _root(services: Services, text: str) -> str:
-    """The location that `text` names, if the server may sign URLs for what lies below it."""
+    """The location that `text` names, if a backend serves it and its files may be shared."""
     location = parse_location(text)
+    open_store(location)
     if scheme_of(location) != "file":
         return location
-    home = services.state_home
-    if home is not None and (_contains(location, home) or any(_contains(f"{home}/{d}", location) for d in _PRIVATE)):
+    if services.state_home is not None and _shows_state(services.state_home, location):
         raise InvalidValue(
-            f"The location {location!r} holds Lakeshare's own state (its key, database or audit), which is never shared.",
+            f"The location {location!r} holds Lakeshare's own state (key, database, audit), which is never shared.",
             hint="Move the table out, or keep the state elsewhere with LAKESHARE_HOME.",
         )
     if services.local_roots is not None and not any(_contains(root, location) for root in services.local_roots):
@@ -70,8 +69,12 @@ def _root(services: Services, text: str) -> str:
     return location
 
 
-_PRIVATE = ("audit", "cache", "secret.key", "admin.token", "lakeshare.db")
-"""What LAKESHARE_HOME holds. Other directories in it, as the demo's lakehouse, may be shared."""
+_PRIVATE = ("audit", "cache")
+"""The directories that Lakeshare keeps in LAKESHARE_HOME. Others in it, as the demo's lakehouse, may be shared."""
+
+
+def _shows_state(home: str, location: str) -> bool:
+    return _contains(location, home) or any(_contains(f"{home}/{name}", location) for name in _PRIVATE)
 
 
 def _contains(root: str, location: str) -> bool:

@@ -32,6 +32,6 @@ async def table_metadata(
     read = await open_authorized(services, access, name)
     refuse_unserved({"version": version, "timestamp": timestamp})
     response_format = negotiate_format(read.snapshot, capabilities, str(name))
-    result = {"tableVersion": read.snapshot.version}
-    record(services, caller, "deltaSharingGetTableMetadata", read.audit_params, result=result)
-    return MetadataAnswer(read.snapshot.version, response_format, header_lines(read.snapshot, response_format))
+    newest = read.snapshot.version
+    record(services, caller, "deltaSharingGetTableMetadata", read.audit_params, result={"tableVersion": newest})
+    return MetadataAnswer(newest, response_format, header_lines(read.snapshot, response_format))

@@ -33,7 +33,7 @@ _CODES: dict[type[errors.LakeshareError], ErrorCode] = {
     errors.RequestTooLarge: ErrorCode.REQUEST_TOO_LARGE,
     errors.Unavailable: ErrorCode.TEMPORARILY_UNAVAILABLE,
 }
-_ERRORS = {code: error for error, code in _CODES.items()}
+_ERRORS = {str(code): error for error, code in _CODES.items()}
 
 
 def code_of(error: errors.LakeshareError) -> ErrorCode:
@@ -43,4 +43,4 @@ def code_of(error: errors.LakeshareError) -> ErrorCode:
 
 def error_of(code: str, message: str) -> errors.LakeshareError:
     """The error that a server's answer means to its client; other servers' codes give the root error."""
-    return _ERRORS.get(code, errors.LakeshareError)(message)  # type: ignore[call-overload]
+    return _ERRORS.get(code, errors.LakeshareError)(message)

@@ -44,7 +44,7 @@ def split_table_name(full_name: str) -> tuple[str, str, str]:
 
 
 def split_shared_name(name: str) -> tuple[str, str]:
-    """`schema.table`, as a share shows it, in its two parts. Raises InvalidValue where it has other parts or a bad one."""
+    """`schema.table`, as a share shows it, in two parts. Raises InvalidValue where it has other parts or a bad one."""
     parts = name.split(".")
     if len(parts) != 2:  # noqa: PLR2004  the two parts that the message names
         raise InvalidValue(f"{_shorten(name)!r} is not the name of a table in a share.", hint="Write SCHEMA.NAME.")

@@ -43,6 +43,8 @@ def decode_profile(data: bytes) -> Profile:
     for name, value in (("endpoint", profile.endpoint), ("bearerToken", profile.bearer_token)):
         if not value.strip():
             raise InvalidValue(f"The profile's {name} is empty.", hint=_HINT)
+    if not (profile.bearer_token.isascii() and profile.bearer_token.isprintable()):
+        raise InvalidValue("The profile's bearerToken holds a character that no token has.", hint=_HINT)
     if not profile.endpoint.startswith(("https://", "http://")):
         raise InvalidValue(
             f"The profile's endpoint is {profile.endpoint!r}, which is no http:// or https:// address.", hint=_HINT

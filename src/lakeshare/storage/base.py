@@ -28,11 +28,17 @@ class ObjectStore(Protocol):
     async def read(self, key: str) -> bytes:
         """The whole object."""
 
-    async def list(self, prefix: str) -> Sequence[ObjectInfo]:
-        """The objects directly in the directory `prefix` (not below it), in key order; empty where there is none."""
+    async def list(self, prefix: str, after: str = "") -> Sequence[ObjectInfo]:
+        """The objects directly in the directory `prefix` (not below it), in key order; empty where there is none.
+
+        Only keys that sort behind `after`, which may name no object.
+        """
+
+    async def info(self, key: str) -> ObjectInfo | None:
+        """The object's size and time, None where it is absent: the cheap question."""
 
     async def exists(self, key: str) -> bool:
-        """Whether the object is there: the cheap question."""
+        """Whether the object is there."""
 
 
 UrlSigner = Callable[[Sequence[str]], list[str]]

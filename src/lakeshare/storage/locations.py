@@ -44,22 +44,35 @@ def parse_location(text: str) -> str:
 def resolve_log_path(path: str, root: str, also: Sequence[str] = ()) -> str:
     """The key of a path found in a table's log: relative to `root`, or a whole location under one of `also`.
 
-    The path is decoded once and normalised. Raises TableUnreadable where it leaves every root
+    Raises TableUnreadable where the path leaves every root
     (design: a writer of a log must not make the server sign other people's files).
+    """
+    key = normalise_log_path(path, root)
+    require_inside(key, also)
+    return key
+
+
+def normalise_log_path(path: str, root: str) -> str:
+    """One spelling for all spellings of a file: relative to `root` where it lies under it, else a whole location.
+
+    The path is decoded once. A scheme counts only in front of `:/`, as the log writes it: `ts=10:00/a` is relative.
+    Raises TableUnreadable where no file can have the name.
     """
     decoded = unquote(path, errors="surrogateescape")
     if _UNUSABLE.search(decoded):
-        raise _outside(path)
-    if not _is_absolute(decoded):
-        key = posixpath.normpath(decoded)
-        if key == "." or key.startswith("../") or key == "..":
-            raise _outside(path)
-        return key
-    location = _absolute_location(decoded, root)
-    for candidate in (root, *also):
-        if location.startswith(candidate + "/"):
-            return location.removeprefix(root + "/") if candidate == root else location
-    raise _outside(path)
+        raise TableUnreadable("its log names a file that cannot exist", detail=f"path {path!r}")
+    location = _absolute_location(decoded, root, absolute=_ABSOLUTE.match(path) is not None)
+    return location.removeprefix(_directory(root))
+
+
+def require_inside(key: str, also: Sequence[str]) -> None:
+    """Raises TableUnreadable where a key of `normalise_log_path` lies under neither the root nor one of `also`."""
+    if "://" in key and not any(key.startswith(_directory(location)) for location in also):
+        raise TableUnreadable(
+            "its log names a file outside the table's own directory",
+            hint="The provider can allow another directory with `lakeshare table create --also`.",
+            detail=f"location {key!r}",
+        )
 
 
 def join(root: str, key: str) -> str:
@@ -85,28 +98,32 @@ _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL, and what is left of bytes that are not UTF-8: no URL could name such a file."""
 
 
-def _is_absolute(path: str) -> bool:
-    return path.startswith("/") or path.startswith("file:/") or "://" in path.split("?", 1)[0]
+_ABSOLUTE = re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]*:/")
+"""How an absolute path of a log begins (RFC 3986, where Hadoop also writes `file:/x`)."""
 
 
-def _absolute_location(path: str, root: str) -> str:
-    """Normalise an absolute path of a log; a path without a scheme lives in the root's store."""
-    if path.startswith("file:/") and not path.startswith("file://"):
-        path = "file://" + path.removeprefix("file:")
-    scheme, separator, rest = path.partition("://")
-    if not separator:
-        scheme, rest = scheme_of(root), _authority(root) + path
-    authority, _, tail = rest.partition("/")
-    return f"{scheme}://{authority}" + posixpath.normpath("/" + tail.lstrip("/"))
+def _absolute_location(path: str, root: str, *, absolute: bool) -> str:
+    """Normalise a decoded path of a log; one without a scheme lives in the root's store."""
+    scheme, authority = scheme_of(root), _authority(root)
+    if not absolute:
+        path = _path_of(root) + "/" + path
+    elif not path.startswith("/"):
+        scheme, _, path = path.partition(":/")
+        scheme = scheme.lower()
+        authority, _, path = path.removeprefix("/").partition("/") if path.startswith("/") else ("", "", path)
+        if (scheme, authority) == ("file", "localhost"):
+            authority = ""
+    return f"{scheme}://{authority}" + posixpath.normpath("/" + path.lstrip("/"))
+
+
+def _directory(location: str) -> str:
+    """With the slash that a location has only where it is the whole disk."""
+    return location if location.endswith("/") else location + "/"
 
 
 def _authority(location: str) -> str:
     return location.partition("://")[2].partition("/")[0]
 
 
-def _outside(path: str) -> TableUnreadable:
-    return TableUnreadable(
-        "Its log names a file outside the table's own directory.",
-        hint="The provider can allow another directory with `lakeshare table create --also`.",
-        detail=f"path {path!r}",
-    )
+def _path_of(location: str) -> str:
+    return location.partition("://")[2].partition("/")[2]

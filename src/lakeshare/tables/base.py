@@ -5,6 +5,8 @@ from typing import Protocol
 
 import polars as pl
 
+from lakeshare.storage.base import ObjectInfo
+
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
@@ -55,7 +57,8 @@ class Snapshot:
     """One version of a table. Immutable; shared by every query that reads it.
 
     `files` has `FILE_COLUMNS`, one row an active file, ordered by (path, deletion_vector_id).
-    `timestamp` is the commit's time, epoch milliseconds.
+    `timestamp` is the commit's time, epoch milliseconds. `proof` is the object that the version was read from: where it
+    is gone or another, so is the table.
     """
 
     version: int
@@ -64,6 +67,7 @@ class Snapshot:
     metadata: TableMetadata
     files: pl.DataFrame
     size_bytes: int
+    proof: ObjectInfo | None = None
 
     @property
     def num_files(self) -> int:

@@ -29,30 +29,34 @@ class LocalStore:
     async def read(self, key: str) -> bytes:
         return await asyncio.to_thread(self._read, key)
 
-    async def list(self, prefix: str) -> Sequence[ObjectInfo]:
-        return await asyncio.to_thread(self._list, prefix)
+    async def list(self, prefix: str, after: str = "") -> Sequence[ObjectInfo]:
+        return await asyncio.to_thread(self._list, prefix, after)
 
-    async def exists(self, key: str) -> bool:
-        try:
-            os.close(open_below(self._root, key))
-        except ObjectMissing:
-            return False
-        except OSError as error:
-            raise _unavailable(key, error) from error
-        return True
-
-    def _read(self, key: str) -> bytes:
+    async def info(self, key: str) -> ObjectInfo | None:
         try:
             descriptor = open_below(self._root, key)
+        except ObjectMissing:
+            return None
         except OSError as error:
             raise _unavailable(key, error) from error
         with os.fdopen(descriptor, "rb") as file:
-            return file.read()
+            status = os.fstat(file.fileno())
+        return ObjectInfo(key, status.st_size, status.st_mtime_ns // 1_000_000)
 
-    def _list(self, prefix: str) -> Sequence[ObjectInfo]:
+    async def exists(self, key: str) -> bool:
+        return await self.info(key) is not None
+
+    def _read(self, key: str) -> bytes:
+        try:
+            with os.fdopen(open_below(self._root, key), "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise _unavailable(key, error) from error
+
+    def _list(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
         try:
             with os.scandir(self._root / prefix) as entries:
-                found = [info for entry in entries if (info := _info(prefix, entry))]
+                found = [info for entry in entries if (info := _info(prefix, entry, after))]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -88,15 +92,15 @@ def path_of(descriptor: int) -> Path:
     return Path(f"/proc/self/fd/{descriptor}").readlink()
 
 
-def _info(prefix: str, entry: os.DirEntry[str]) -> ObjectInfo | None:
-    """None for what is no file, or is gone since the directory was read: a cleaned-up log loses no other entry by it."""
+def _info(prefix: str, entry: os.DirEntry[str], after: str) -> ObjectInfo | None:
+    """None for what is not wanted, is no file, or is gone since the directory was read (a log being cleaned up)."""
+    key = f"{prefix}/{entry.name}" if prefix else entry.name
     try:
-        if not entry.is_file():
+        if key <= after or not entry.is_file():
             return None
         status = entry.stat()
     except FileNotFoundError:
         return None
-    key = f"{prefix}/{entry.name}" if prefix else entry.name
     return ObjectInfo(key, status.st_size, status.st_mtime_ns // 1_000_000)
 
 

@@ -1,0 +1,134 @@
+"""The actions of a Delta log, as far as a reader of current rows needs them; other actions and fields are skipped."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from lakeshare.errors import TableUnreadable
+from lakeshare.tables.base import FILE_COLUMNS, TableMetadata, TableProtocol
+
+Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class _Action(msgspec.Struct, frozen=True, rename="camel"):
+    pass
+
+
+class Protocol(_Action, frozen=True):
+    min_reader_version: int
+    min_writer_version: int
+    reader_features: tuple[str, ...] | None = None
+    writer_features: tuple[str, ...] | None = None
+
+
+class Metadata(_Action, frozen=True):
+    id: str
+    schema_string: str = '{"type":"struct","fields":[]}'
+    partition_columns: tuple[str, ...] = ()
+    name: str | None = None
+    description: str | None = None
+    configuration: dict[str, str | None] | None = None
+    created_time: int | None = None
+
+
+class DeletionVector(_Action, frozen=True):
+    storage_type: str
+    path_or_inline_dv: str
+    offset: int | None = None
+
+
+class Add(_Action, frozen=True):
+    path: str
+    size: Size
+    modification_time: Long
+    partition_values: dict[str, str | None] | None = None
+    stats: str | None = None
+    deletion_vector: DeletionVector | None = None
+
+
+class Remove(_Action, frozen=True):
+    path: str
+    deletion_vector: DeletionVector | None = None
+
+
+class CommitInfo(_Action, frozen=True):
+    in_commit_timestamp: Long | None = None
+
+
+class Sidecar(_Action, frozen=True):
+    path: str
+
+
+class Line(_Action, frozen=True):
+    """One line of a commit or of a JSON checkpoint: at most one of them is there."""
+
+    add: Add | None = None
+    remove: Remove | None = None
+    meta_data: Metadata | None = None
+    protocol: Protocol | None = None
+    commit_info: CommitInfo | None = None
+    sidecar: Sidecar | None = None
+
+
+ACTION_COLUMNS = FILE_COLUMNS | {"removed": pl.Boolean}
+NO_FILES = pl.DataFrame(schema=ACTION_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What one commit, or one checkpoint, says.
+
+    `files` has a row a file action, in the log's order: ACTION_COLUMNS with paths as they are written, and
+    `partition_values`, a Struct with the log's own keys, absent where no action has any.
+    """
+
+    files: pl.DataFrame
+    protocol: TableProtocol | None = None
+    metadata: TableMetadata | None = None
+    in_commit_timestamp: int | None = None
+    sidecars: tuple[str, ...] = ()
+
+
+def merge_actions(parts: Sequence[Actions]) -> Actions:
+    """All of them as one: every file action in order, and of everything else the last."""
+    return Actions(
+        files=pl.concat([NO_FILES, *(part.files for part in parts)], how="diagonal_relaxed"),
+        protocol=_last(part.protocol for part in parts),
+        metadata=_last(part.metadata for part in parts),
+        in_commit_timestamp=_last(part.in_commit_timestamp for part in parts),
+        sidecars=tuple(path for part in parts for path in part.sidecars),
+    )
+
+
+def table_protocol(action: Protocol) -> TableProtocol:
+    return TableProtocol(
+        action.min_reader_version, action.min_writer_version, action.reader_features, action.writer_features
+    )
+
+
+def table_metadata(action: Metadata) -> TableMetadata:
+    """Raises TableUnreadable where the schema is no JSON object."""
+    try:
+        msgspec.json.decode(action.schema_string, type=dict[str, Any])
+    except (ValueError, RecursionError) as error:
+        raise TableUnreadable("its schema is not valid JSON", detail=str(error)) from error
+    return TableMetadata(
+        id=action.id,
+        schema_string=action.schema_string,
+        partition_columns=action.partition_columns,
+        name=action.name,
+        description=action.description,
+        configuration={key: value for key, value in (action.configuration or {}).items() if value is not None},
+        created_time=action.created_time,
+    )
+
+
+Value = TypeVar("Value")
+
+
+def _last(values: Iterable[Value | None]) -> Value | None:
+    return next((value for value in reversed([*values]) if value is not None), None)

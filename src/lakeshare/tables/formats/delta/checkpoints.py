@@ -1,0 +1,139 @@
+"""Parquet checkpoints and sidecars: columns straight from the file, never one object a row."""
+
+from io import BytesIO
+from typing import Any
+
+import msgspec
+import polars as pl
+from polars.datatypes import DataTypeClass
+
+from lakeshare.errors import TableUnreadable
+from lakeshare.tables.formats.delta.actions import Actions, Metadata, Protocol, table_metadata, table_protocol
+
+
+def parse_checkpoint(data: bytes) -> Actions:
+    """The actions of a Parquet checkpoint (or one part of it, or a sidecar). Its removes are tombstones: left out.
+
+    Raises TableUnreadable where the data is no checkpoint.
+    """
+    try:
+        scan = _scan(data)
+        protocol, metadata = _last(scan, "protocol"), _last(scan, "metaData")
+        return Actions(
+            files=_files(data, scan),
+            protocol=table_protocol(msgspec.convert(protocol, Protocol)) if protocol else None,
+            metadata=table_metadata(msgspec.convert(metadata, Metadata)) if metadata else None,
+            sidecars=tuple(scan.select(pl.col("sidecar").struct.field("path").drop_nulls()).collect().to_series()),
+        )
+    except (pl.exceptions.PolarsError, msgspec.ValidationError) as error:
+        raise TableUnreadable("its checkpoint is malformed", detail=str(error)) from error
+
+
+_TEXT_MAP = pl.Map(pl.String, pl.String)
+_SCHEMA = pl.Schema(
+    {
+        "add": pl.Struct(
+            {
+                "path": pl.String,
+                "partitionValues": _TEXT_MAP,
+                "size": pl.Int64,
+                "modificationTime": pl.Int64,
+                "stats": pl.String,
+                "deletionVector": pl.Struct(
+                    {"storageType": pl.String, "pathOrInlineDv": pl.String, "offset": pl.Int32}
+                ),
+            }
+        ),
+        "protocol": pl.Struct(
+            {
+                "minReaderVersion": pl.Int32,
+                "minWriterVersion": pl.Int32,
+                "readerFeatures": pl.List(pl.String),
+                "writerFeatures": pl.List(pl.String),
+            }
+        ),
+        "metaData": pl.Struct(
+            {
+                "id": pl.String,
+                "name": pl.String,
+                "description": pl.String,
+                "schemaString": pl.String,
+                "partitionColumns": pl.List(pl.String),
+                "configuration": _TEXT_MAP,
+                "createdTime": pl.Int64,
+            }
+        ),
+        "sidecar": pl.Struct({"path": pl.String}),
+    }
+)
+_ADD = pl.col("add").struct
+
+
+def _scan(data: bytes) -> pl.LazyFrame:
+    """The file under our schema: what it lacks is null, what it has beside is not read."""
+    casts = pl.ScanCastOptions(integer_cast="upcast", missing_struct_fields="insert", extra_struct_fields="ignore")
+    return pl.scan_parquet(
+        BytesIO(data), schema=_SCHEMA, cast_options=casts, missing_columns="insert", extra_columns="ignore"
+    )
+
+
+def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
+    files = (
+        scan.filter(_ADD.field("path").is_not_null())
+        .select(
+            _ADD.field("path"),
+            _ADD.field("size"),
+            _ADD.field("modificationTime").alias("modification_time"),
+            _ADD.field("stats"),
+            _unique_id(_ADD.field("deletionVector").struct),
+            pl.lit(value=False).alias("removed"),
+            _ADD.field("partitionValues").alias("partition_values"),
+        )
+        .collect()
+    )
+    if files.select(pl.col("size", "modification_time").has_nulls()).row(0) != (False, False):
+        raise TableUnreadable("its checkpoint names a file without a size or a time")
+    if files["stats"].has_nulls() and (parsed := _stats_from_columns(data)) is not None:
+        files = files.with_columns(pl.col("stats").fill_null(parsed))
+    keys = files["partition_values"].map.keys().explode().unique().drop_nulls().sort()
+    if keys.is_empty():
+        return files.drop("partition_values")
+    values = pl.col("partition_values").map
+    return files.with_columns(pl.struct(values.get(key).alias(key) for key in keys).alias("partition_values"))
+
+
+def _unique_id(vector: "pl.expr.struct.ExprStructNameSpace") -> pl.Expr:
+    """Delta's unique id of a deletion vector: its storage type and place, then `@offset` where it has one."""
+    place = vector.field("storageType") + vector.field("pathOrInlineDv")
+    return (place + pl.format("@{}", vector.field("offset")).fill_null("")).alias("deletion_vector_id")
+
+
+def _stats_from_columns(data: bytes) -> pl.Series | None:
+    """The statistics of a checkpoint that keeps them as columns, as the JSON that a commit would hold."""
+    add = pl.read_parquet_schema(BytesIO(data)).get("add")
+    if not isinstance(add, pl.Struct):
+        return None
+    dtype = add.to_schema().get("stats_parsed")
+    if not isinstance(dtype, pl.Struct):
+        return None
+    stats = _ADD.field("stats_parsed")
+    text = pl.when(stats.is_not_null()).then(_jsonable(stats, dtype).struct.json_encode())
+    rows = pl.scan_parquet(BytesIO(data)).filter(_ADD.field("path").is_not_null())
+    return rows.select(text.alias("stats")).collect().to_series()
+
+
+def _jsonable(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
+    """Times as ISO 8601, which is how Delta writes them."""
+    if isinstance(dtype, pl.Struct):
+        return pl.struct(
+            _jsonable(value.struct.field(field.name), field.dtype).alias(field.name) for field in dtype.fields
+        )
+    if isinstance(dtype, pl.Datetime):
+        return value.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if dtype.time_zone else ""))
+    return value
+
+
+def _last(scan: pl.LazyFrame, column: str) -> dict[str, Any] | None:
+    """The last action of a kind, without the fields that it leaves out."""
+    rows = scan.select(column).filter(pl.col(column).is_not_null()).collect()[column]
+    return {name: value for name, value in rows[-1].items() if value is not None} if len(rows) else None
