@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 START_SECONDS = 60
+LAKESHARE = str(Path(sys.executable).with_name("lakeshare"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def running_server(home: Path, **environment: str) -> Iterator[RunningServer]:
     """Serve `home` on a free port until the block ends."""
     port = free_port()
     log = home.parent / f"{home.name}-server.log"
-    command = [sys.executable, "-m", "lakeshare.cli", "--home", str(home), "serve", "--port", str(port)]
+    command = [LAKESHARE, "--home", str(home), "serve", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
     try:
@@ -56,7 +57,7 @@ def free_port() -> int:
 
 def lakeshare(*arguments: str, home: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line as a person would."""
-    command = [sys.executable, "-m", "lakeshare.cli", *(["--home", str(home)] if home else []), *arguments]
+    command = [LAKESHARE, *(["--home", str(home)] if home else []), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if check and done.returncode:
         raise AssertionError(f"{' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")

@@ -62,6 +62,12 @@ def test_settings_that_cannot_be_used_are_refused_in_words(run, monkeypatch):
     assert run("share", "list", expect=1).stderr.startswith("Error: LAKESHARE_URL_SECONDS")
 
 
+def test_trouble_with_the_disk_is_told_in_words(run, home: Path):
+    (home / "secret.key").mkdir(parents=True)
+    refused = run("share", "list", expect=1).stderr
+    assert refused == f"Error: {home}/secret.key: Is a directory.\n"
+
+
 @pytest.mark.parametrize(("module", "extra"), [("sqlalchemy", "server"), ("uvicorn", "server")])
 def test_a_missing_extra_is_told_with_the_command_that_installs_it(tmp_path: Path, module, extra):
     script = (

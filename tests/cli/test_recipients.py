@@ -1,9 +1,13 @@
+import asyncio
 import json
 import re
 import stat
 from pathlib import Path
 
 import pytest
+
+from lakeshare.bootstrap import local_services
+from lakeshare.settings import load_settings
 
 DAY_MS = 86_400_000
 
@@ -41,6 +45,17 @@ def test_a_guessed_address_is_warned_about_and_a_set_one_is_used(run, monkeypatc
     created = run("recipient", "create", "three")
     assert created.stderr == ""
     assert created.link().startswith("https://share.example.com/activate/")
+
+
+def test_links_use_the_address_that_the_server_stored(run, home: Path):
+    async def serve_once() -> None:
+        async with local_services(load_settings(home)) as services:
+            await services.catalog.set_public_url("https://stored.example.com")
+
+    asyncio.run(serve_once())
+    created = run("recipient", "create", "partner_co")
+    assert created.link().startswith("https://stored.example.com/activate/")
+    assert created.stderr == ""
 
 
 def test_a_profile_is_written_for_its_owner_alone_and_no_link_is_made(run, tmp_path: Path):

@@ -108,7 +108,10 @@ def write_checkpoint(
     top = [
         {"checkpointMetadata": {"version": version}},
         *(action for action in actions if action not in in_sidecars),
-        *({"sidecar": {"path": path.name, "sizeInBytes": path.stat().st_size, "modificationTime": 0}} for path in sidecars),
+        *(
+            {"sidecar": {"path": path.name, "sizeInBytes": path.stat().st_size, "modificationTime": 0}}
+            for path in sidecars
+        ),
     ]
     if kind == "v2-json":
         path = log / f"{stem}.{unique}.json"

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from golden import GoldenTable, golden_tables
 
+from golden import GoldenTable, golden_tables
 from lakeshare.errors import TableUnreadable
 from lakeshare.tables.base import FILE_COLUMNS, Snapshot, TableSource
 from lakeshare.tables.formats import open_table
@@ -38,7 +38,9 @@ async def test_has_one_row_a_file_in_order(table: GoldenTable):
     assert files.equals(files.sort("path", "deletion_vector_id"))
     assert snapshot.size_bytes == sum(files["size"])
     if partitioned:
-        assert [field.name for field in files.schema["partition_values"].fields] == [*snapshot.metadata.partition_columns]
+        assert [field.name for field in files.schema["partition_values"].fields] == [
+            *snapshot.metadata.partition_columns
+        ]
 
 
 def table_is_partitioned(snapshot: Snapshot) -> bool:

@@ -47,6 +47,10 @@ class _Commands(TyperGroup):
                     hint=f"Install it: pip install 'lakeshare[{extra}]'",
                 )
             )
+        except OSError as error:
+            if error.filename is None:  # a broken pipe, say, which Typer ends quietly
+                raise
+            print_error(LakeshareError(f"{error.filename}: {error.strerror}."))
         raise typer.Exit(1)
 
 

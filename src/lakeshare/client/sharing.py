@@ -1,6 +1,6 @@
 """The recipient's client: lists what is shared, and reads it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -141,17 +141,18 @@ class SharingClient:
         """
         promised = table_layout(self.metadata(table))
 
-        def collect(
-            columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_size: int | None
-        ) -> Iterator[pl.DataFrame]:
-            listed = self.files(table, limit=limit)
-            layout = table_layout(listed.metadata)
-            if list(layout.schema.items()) != list(promised.schema.items()):
-                raise TableUnreadable("The table's schema has changed since it was scanned.", hint="Scan it again.")
-            chosen = check_columns(layout, columns)
-            return (batch.frame for batch in _batches(listed, layout, chosen, limit, predicate))
+        def frames(pushed: _PushedDown) -> Iterator[pl.DataFrame]:
+            return self._frames(table, promised, pushed)
 
-        return register_io_source(collect, schema=pl.Schema(promised.schema), validate_schema=True)
+        return _lazy(promised, frames)
+
+    def _frames(self, table: TableName | str, promised: TableLayout, pushed: "_PushedDown") -> Iterator[pl.DataFrame]:
+        listed = self.files(table, limit=pushed.limit)
+        layout = table_layout(listed.metadata)
+        if list(layout.schema.items()) != list(promised.schema.items()):
+            raise TableUnreadable("The table's schema has changed since it was scanned.", hint="Scan it again.")
+        columns = check_columns(layout, pushed.columns)
+        return (batch.frame for batch in _batches(listed, layout, columns, pushed.limit, pushed.predicate))
 
     def _pages(self, path: str, item: type[Item]) -> Iterator[Item]:
         decoder = msgspec.json.Decoder(_Page[item])  # type: ignore[valid-type]
@@ -174,6 +175,45 @@ class SharingClient:
             params = {"pageToken": page.next_page_token}
 
 
+def read_table(url: str, *, columns: Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
+    """The table at `PROFILE#share.schema.table` as a frame: see SharingClient.read."""
+    path, table = parse_table_url(url)
+    with SharingClient(load_profile(path)) as client:
+        return client.read(table, columns=columns, limit=limit)
+
+
+def scan_table(url: str) -> pl.LazyFrame:
+    """The table at `PROFILE#share.schema.table` as a lazy frame: see SharingClient.scan."""
+    path, table = parse_table_url(url)
+    profile = load_profile(path)
+    with SharingClient(profile) as client:
+        promised = table_layout(client.metadata(table))
+
+    def frames(pushed: _PushedDown) -> Iterator[pl.DataFrame]:
+        with SharingClient(profile) as client:
+            yield from client._frames(table, promised, pushed)  # noqa: SLF001  the same as its scan, but closed
+
+    return _lazy(promised, frames)
+
+
+@dataclass(frozen=True, slots=True)
+class _PushedDown:
+    """What Polars asks of a source. The limit counts rows before the predicate."""
+
+    columns: list[str] | None
+    predicate: pl.Expr | None
+    limit: int | None
+
+
+def _lazy(promised: TableLayout, frames: Callable[[_PushedDown], Iterator[pl.DataFrame]]) -> pl.LazyFrame:
+    def source(
+        columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        return frames(_PushedDown(columns, predicate, limit))
+
+    return register_io_source(source, schema=pl.Schema(promised.schema), validate_schema=True)
+
+
 def _batches(
     listed: TableFiles,
     layout: TableLayout,
@@ -181,7 +221,7 @@ def _batches(
     limit: int | None,
     predicate: pl.Expr | None = None,
 ) -> Iterator[Batch]:
-    """The limit counts rows before the predicate, as Polars asks of a source."""
+    """At least one batch. The limit counts rows before the predicate."""
     total = sum(file.size for file in listed.files)
     files_read = bytes_read = 0
     remaining = limit
@@ -197,19 +237,6 @@ def _batches(
         yield Batch(frame, files_read, len(listed.files), bytes_read, total)
         if remaining == 0:
             return
-
-
-def read_table(url: str, *, columns: Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
-    """The table at `PROFILE#share.schema.table` as a frame: see SharingClient.read."""
-    path, table = parse_table_url(url)
-    with SharingClient(load_profile(path)) as client:
-        return client.read(table, columns=columns, limit=limit)
-
-
-def scan_table(url: str) -> pl.LazyFrame:
-    """The table at `PROFILE#share.schema.table` as a lazy frame: see SharingClient.scan."""
-    path, table = parse_table_url(url)
-    return SharingClient(load_profile(path)).scan(table)
 
 
 class _Share(msgspec.Struct):

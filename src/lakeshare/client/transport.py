@@ -79,7 +79,7 @@ class Transport:
                         return read(response)
                     response.read()
                     failure, wait = _refusal(response, self._profile), _retry_after(response)
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
                 raise errors.InvalidValue(f"The profile's endpoint cannot be used: {error}.") from error
             except httpx.RequestError as error:
                 failure, wait = _lost(error, self._profile), 0.0

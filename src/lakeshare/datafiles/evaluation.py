@@ -81,7 +81,7 @@ class Evidence:
         else:
             intervals = [self._interval(leaf.column, value) for value in leaf.values if value.value is not None]
             has_null = len(intervals) < len(leaf.values)
-            mask = _in(bounds, intervals) if not negated else not has_null and _not_in(bounds, intervals)
+            mask = not (negated and has_null) and _in(bounds, intervals, negated=negated)
         return _all((mask, bounds.may_have_value))
 
     def _interval(self, column: Column, literal: Literal) -> Interval | None:
@@ -108,11 +108,12 @@ def _compare(bounds: Bounds, operator: Operator, literal: Literal, interval: Int
     if interval is None or (operator in {">", ">="} and bounds.may_be_nan):
         return True
     bounds = _on_the_clock_of(bounds, instant=interval.instant)
+    mask: Mask
     match operator:
         case "=":
-            mask = _holds_any(bounds, [interval])
+            mask = _touches_any(bounds, [interval])
         case "<>":
-            mask = _not_in(bounds, [interval])
+            mask = _differs_from_all(bounds, [interval])
         case "<":
             mask = _sure(bounds.low < interval.high)
         case "<=":
@@ -124,37 +125,38 @@ def _compare(bounds: Bounds, operator: Operator, literal: Literal, interval: Int
     return mask
 
 
-def _in(bounds: Bounds, intervals: list[Interval | None]) -> Mask:
+def _in(bounds: Bounds, intervals: list[Interval | None], *, negated: bool) -> Mask:
     known = [interval for interval in intervals if interval is not None]
     if len(known) < len(intervals):
         return True
-    return _any(
-        _holds_any(_on_the_clock_of(bounds, instant=instant), [i for i in known if i.instant == instant])
-        for instant in (True, False)
-    )
+    clocks = [
+        (_on_the_clock_of(bounds, instant=instant), [i for i in known if i.instant == instant])
+        for instant in sorted({interval.instant for interval in known})
+    ]
+    if negated:
+        return _all(_differs_from_all(on_clock, literals) for on_clock, literals in clocks)
+    return _any(_touches_any(on_clock, literals) for on_clock, literals in clocks)
 
 
-def _holds_any(bounds: Bounds, intervals: list[Interval]) -> Mask:
-    """Whether [low, high] touches one of the intervals: the first that does not end below `low` must start by `high`."""
-    if not intervals:
-        return False
-    intervals = sorted(intervals, key=lambda interval: (interval.low, interval.high))
-    ends = pl.Series(list(accumulate((i.high for i in intervals), max)), dtype=bounds.low.dtype)
-    starts = pl.Series([*(i.low for i in intervals), None], dtype=bounds.low.dtype)
-    first = ends.search_sorted(bounds.low)  # null comes first, as if `low` were below everything
+def _touches_any(bounds: Bounds, literals: list[Interval]) -> Mask:
+    """Whether [low, high] touches a literal: the first one that does not end below `low` must start by `high`."""
+    literals = sorted(literals, key=lambda interval: (interval.low, interval.high))
+    ends = pl.Series(list(accumulate((i.high for i in literals), max)), dtype=bounds.low.dtype)
+    starts = pl.Series([*(i.low for i in literals), None], dtype=bounds.low.dtype)
+    first = ends.search_sorted(bounds.low)  # where `low` is null: 0, as if it were below everything
     start = starts.gather(first)
-    return (first < len(intervals)) & _sure((start <= bounds.high) | _continues(bounds, start))
+    return (first < len(literals)) & _sure((start <= bounds.high) | _continues(bounds, start))
 
 
-def _not_in(bounds: Bounds, intervals: list[Interval | None]) -> Mask:
+def _differs_from_all(bounds: Bounds, literals: list[Interval]) -> Mask:
     """False only where every row has the same value, and a literal is exactly that."""
     if bounds.may_be_nan:
         return True
-    exact = [interval.low for interval in intervals if interval is not None and interval.low == interval.high]
+    exact = pl.Series([i.low for i in literals if i.low == i.high], dtype=bounds.low.dtype)
     single = bounds.low == bounds.high
     if bounds.high_is_prefix is not None:
         single &= ~bounds.high_is_prefix
-    return ~(single & bounds.low.is_in(pl.Series(exact, dtype=bounds.low.dtype))).fill_null(value=False)
+    return ~(single & bounds.low.is_in(exact)).fill_null(value=False)
 
 
 def _starts_with(bounds: Bounds, prefix: str, *, negated: bool) -> pl.Series:

@@ -38,10 +38,6 @@ class Interval:
     high: Comparable
     instant: bool = False
 
-    @property
-    def exact(self) -> bool:
-        return self.low == self.high
-
 
 def literal_interval(value: Value, type_name: str, cast: str | None = None) -> Interval | None:
     """The literal beside a column of the Spark type `type_name`; None where it cannot be told how they compare.
@@ -49,7 +45,7 @@ def literal_interval(value: Value, type_name: str, cast: str | None = None) -> I
     `cast`: the type that the hint casts the column to, one of those that `keeps_order` allows.
     """
     if cast == "double" and isinstance(value, int | Decimal):
-        value = float(value) if abs(value) < _EXACT_DOUBLES else None
+        value = float(value) if -_EXACT_DOUBLES < value < _EXACT_DOUBLES else None
     interval: Interval | None = None
     if type_name in INTEGERS:
         interval = _beside_integers(value)

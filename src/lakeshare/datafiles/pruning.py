@@ -121,16 +121,23 @@ def _positive(predicate: Predicate, *, negated: bool = False) -> Predicate:
             return _positive(child, negated=not negated)
         case And(children) | Or(children):
             parts = [_positive(child, negated=negated) for child in children]
-            if isinstance(predicate, Or) != negated:
-                return Or(tuple(parts))
-            return And(tuple(c for part in parts for c in (part.children if isinstance(part, And) else (part,))))
-        case Comparison(operator=operator) if negated:
-            return replace(predicate, operator=_INVERSE[operator])
-        case Literal(bool() as value) if negated:
+            return Or(tuple(parts)) if isinstance(predicate, Or) != negated else _flat(parts)
+    return _negated(predicate) if negated else predicate
+
+
+def _negated(leaf: Predicate) -> Predicate:
+    match leaf:
+        case Comparison(operator=operator):
+            return replace(leaf, operator=_INVERSE[operator])
+        case Literal(bool() as value):
             return Literal(not value)
-        case IsNull() | In() | StartsWith() if negated:
-            return Not(predicate)
-    return predicate
+        case IsNull() | In() | StartsWith():
+            return Not(leaf)
+    return leaf
+
+
+def _flat(parts: Sequence[Predicate]) -> And:
+    return And(tuple(child for part in parts for child in (part.children if isinstance(part, And) else (part,))))
 
 
 def _known_column(fields: Sequence[Field], partition_columns: Sequence[str], column: Column) -> KnownColumn | None:

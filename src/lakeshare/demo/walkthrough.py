@@ -36,6 +36,7 @@ from lakeshare.settings import Settings, load_settings
 
 RECIPIENT = "partner_co"
 START_SECONDS = 30
+PROFILE_SECONDS = 30 * 24 * 3600
 PROVIDER = Caller("demo", user_agent="lakeshare-demo")
 _MARK = "this-is-a-demo"
 
@@ -80,7 +81,7 @@ def _make_room(directory: Path) -> None:
         raise AlreadyExists(
             f"The directory {str(directory)!r} holds something that is not a demo.", hint="Name another with --home."
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / _MARK).touch()
 
 
@@ -114,7 +115,7 @@ async def _share_with_partner(settings: Settings, lakehouse: Lakehouse) -> Invit
         for share in dict.fromkeys(table.share for table in lakehouse.tables):
             await grant_share(services, PROVIDER, share, RECIPIENT)
         profile = await mint_profile(services, PROVIDER, invitation.recipient, invitation.token)
-        second = await rotate_token(services, PROVIDER, RECIPIENT, keep_old=True)
+        second = await rotate_token(services, PROVIDER, RECIPIENT, keep_seconds=PROFILE_SECONDS)
     path = settings.home / f"{RECIPIENT}.share"
     path.touch(mode=0o600)
     path.write_bytes(encode_profile(profile))

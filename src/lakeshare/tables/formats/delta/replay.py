@@ -74,7 +74,8 @@ _IN_DIRECTORY = r"(?s)^(.*[^:/]/|/)([^/%\x00]*[^/%\x00.][^/%\x00]*)$"
 
 def _partition_value(column: str, keys: Sequence[str]) -> pl.Expr:
     """The value under the column's own name, else under one that differs by case only."""
-    names = [key for key in keys if key == column] or [key for key in keys if key.casefold() == column.casefold()]
+    names = [key for key in keys if key.casefold() == column.casefold()]
+    names.sort(key=lambda name: name != column)
     values = pl.coalesce(pl.col("partition_values").struct.field(name) for name in names) if names else pl.lit(None)
     return values.cast(pl.String).alias(column)
 
