@@ -2,16 +2,18 @@
 
 import io
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
+from rich.cells import cell_len
 
 from lakeshare.cli.output import count, print_table, printable
-from lakeshare.errors import InvalidValue
+from lakeshare.errors import InvalidValue, LakeshareError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 20
 LONGEST_CELL = 40
+COLUMN_GAP = 3
 
 
 class Format(StrEnum):
@@ -52,14 +55,18 @@ def read(
         if output is Format.TABLE:
             _show(client.read(name, limit=SHOWN_ROWS + 1 if limit is None else limit), limit)
             return
-        with _progress(client.batches(name, limit=limit), str(name)) as batches, _until_reader_leaves():
+        with _progress(client.batches(name, limit=limit), str(name)) as batches, _output_errors():
             _WRITERS[output](batches, sys.stdout.buffer)
             sys.stdout.buffer.flush()
 
 
 def _show(frame: "pl.DataFrame", limit: int | None) -> None:
     shown = frame if limit is not None else frame.head(SHOWN_ROWS)
-    print_table(frame.columns, ([_cell(value) for value in row] for row in shown.iter_rows()))
+    rows = [[_cell(value) for value in row] for row in shown.iter_rows()]
+    fitting = _fitting_columns(frame.columns, rows)
+    print_table(frame.columns[:fitting], (row[:fitting] for row in rows))
+    if fitting < frame.width:
+        typer.echo(f"Columns that do not fit: {', '.join(map(printable, frame.columns[fitting:]))}.")
     if shown.height < frame.height:
         typer.echo(
             f"The first {SHOWN_ROWS} rows; there are more. "
@@ -69,6 +76,18 @@ def _show(frame: "pl.DataFrame", limit: int | None) -> None:
         typer.echo(f"{count(shown.height, 'row')}: the limit is {limit}, and there may be more.")
     else:
         typer.echo(count(shown.height, "row"))
+
+
+def _fitting_columns(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many columns a terminal is wide enough for, at least one; all of them where stdout is a pipe."""
+    if not sys.stdout.isatty():
+        return len(columns)
+    left = shutil.get_terminal_size().columns
+    for index, name in enumerate(columns):
+        left -= max(cell_len(text) for text in (name, *(row[index] for row in rows))) + COLUMN_GAP
+        if left < 0:
+            return max(index, 1)
+    return len(columns)
 
 
 def _cell(value: Any) -> str:
@@ -104,16 +123,42 @@ def _write_json(batches: "Iterator[Batch]", stdout: BinaryIO) -> None:
 
 
 def _write_parquet(batches: "Iterator[Batch]", stdout: BinaryIO) -> None:
+    from polars.exceptions import PolarsError
     from polars.io.plugins import register_io_source
 
     first = next(batches)
+    output = _RememberedFailure(stdout)
 
     def frames(*_pushed_down: object) -> "Iterator[pl.DataFrame]":
         yield first.frame
         for batch in batches:
             yield batch.frame
 
-    register_io_source(frames, schema=first.frame.schema).sink_parquet(stdout)
+    try:
+        register_io_source(frames, schema=first.frame.schema).sink_parquet(cast("BinaryIO", output))
+    except PolarsError:
+        if output.failure is None:
+            raise
+        raise output.failure from None
+
+
+class _RememberedFailure(io.RawIOBase):
+    """Hands bytes on, and keeps the error that Polars reports as one of its own."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self.failure: OSError | None = None
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
 
 
 _WRITERS = {Format.CSV: _write_csv, Format.JSON: _write_json, Format.PARQUET: _write_parquet}
@@ -162,9 +207,11 @@ def _progress(batches: "Iterator[Batch]", name: str) -> "Iterator[Iterator[Batch
 
 
 @contextmanager
-def _until_reader_leaves() -> Iterator[None]:
-    """Stop quietly where the reader of a pipe has had enough, as `head` does."""
+def _output_errors() -> Iterator[None]:
+    """Stop quietly where the reader of a pipe has had enough, as `head` does; say so where a disk is full."""
     try:
         yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would fail again at exit
+        if not isinstance(error, BrokenPipeError):
+            raise LakeshareError(f"The output cannot be written: {error.strerror}.") from error

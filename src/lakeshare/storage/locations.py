@@ -62,7 +62,7 @@ def normalise_log_path(path: str, root: str) -> str:
     if _UNUSABLE.search(decoded):
         raise TableUnreadable("its log names a file that cannot exist", detail=f"path {path!r}")
     location = _absolute_location(decoded, root, absolute=_ABSOLUTE.match(path) is not None)
-    return location.removeprefix(_directory(root))
+    return location.removeprefix(_directory(root)) or root
 
 
 def require_inside(key: str, also: Sequence[str]) -> None:

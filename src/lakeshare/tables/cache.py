@@ -54,21 +54,22 @@ class SnapshotCache:
     def _begin(self, source: TableSource) -> "asyncio.Task[_Kept]":
         """A look in a task of its own, so that a caller who goes away does not end it for the others."""
         look = asyncio.create_task(self._look(source))
+        look.add_done_callback(_take_error)
         self._looks[source] = look
-        look.add_done_callback(lambda done: self._end(source, done))
         return look
 
-    def _end(self, source: TableSource, look: "asyncio.Task[_Kept]") -> None:
-        del self._looks[source]
-        if not look.cancelled() and look.exception() is None:
-            self._keep(source, look.result())
-
     async def _look(self, source: TableSource) -> "_Kept":
-        looked_at = self._clock()
-        known = self._kept.get(source)
-        reader = open_table(source)
-        snapshot = await (reader.refresh(known.snapshot) if known else reader.load())
-        return _Kept(snapshot, looked_at, int(snapshot.files.estimated_size()))
+        try:
+            looked_at = self._clock()
+            known = self._kept.get(source)
+            reader = open_table(source)
+            snapshot = await (reader.refresh(known.snapshot) if known else reader.load())
+            kept = _Kept(snapshot, looked_at, int(snapshot.files.estimated_size()))
+            self._keep(source, kept)
+            return kept
+        finally:
+            # Here and not in a callback: a look that is done must not be joined.
+            del self._looks[source]
 
     def _keep(self, source: TableSource, kept: "_Kept") -> None:
         self._kept.pop(source, None)
@@ -85,3 +86,9 @@ class _Kept:
     snapshot: Snapshot
     looked_at: int
     size: int
+
+
+def _take_error(look: "asyncio.Task[_Kept]") -> None:
+    """Callers get a failed look's error; where all of them went away, it is nobody's."""
+    if not look.cancelled():
+        look.exception()
