@@ -224,11 +224,13 @@ def _file(standin: Standin, request: Request) -> Answer:
     path = standin.files.get(request.path)
     if path is None or request.query.get("X-Amz-Signature") != "a1b2":
         return Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
-    data = path.read_bytes()
+    size = path.stat().st_size
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
     if not asked:
-        return Answer(200, data, {"accept-ranges": "bytes"})
+        return Answer(200, path.read_bytes(), {"accept-ranges": "bytes"})
     first, last = asked.groups()
-    start = int(first) if first else max(0, len(data) - int(last))
-    end = min(int(last) + 1, len(data)) if first and last else len(data)
-    return Answer(206, data[start:end], {"content-range": f"bytes {start}-{end - 1}/{len(data)}"})
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last) + 1, size) if first and last else size
+    with path.open("rb") as file:
+        file.seek(start)
+        return Answer(206, file.read(end - start), {"content-range": f"bytes {start}-{end - 1}/{size}"})

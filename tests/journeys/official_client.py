@@ -1,7 +1,8 @@
 """Runs in `.venv-client`, with the official delta-sharing client: reads tables and prints what it got as JSON.
 
 Usage: official_client.py REQUESTS.json, a list of {"url", "delta", "limit", "expected"}: `delta` chooses the response
-format (null lets the client choose), `expected` is a directory of parquet files to compare with, or null.
+format (null lets the client choose), `expected` is a directory of parquet files to compare with, or null, and `zone`
+is the session time zone in which those were written, where it matters.
 Prints one JSON line a request: {"url", "rows", "equal", "error"}.
 """
 
@@ -27,17 +28,20 @@ def main(requests_file: str) -> None:
             )
             answer["rows"] = len(frame)
             if request.get("expected"):
-                answer["equal"], answer["error"] = compare(frame, request["expected"])
+                answer["equal"], answer["error"] = compare(frame, request["expected"], request.get("zone"))
         except BaseException as error:  # noqa: BLE001  a panic of the kernel is an answer too
             answer["error"] = f"{type(error).__name__}: {error}"[:500]
         print(json.dumps(answer), flush=True)
 
 
-def compare(frame: pd.DataFrame, expected_dir: str) -> tuple[bool, str | None]:
+def compare(frame: pd.DataFrame, expected_dir: str, zone: str | None) -> tuple[bool, str | None]:
     """Whether the frame holds the rows of the parquet files, in any order."""
     files = sorted(Path(expected_dir).glob("*.parquet"))
     tables = [pq.ParquetFile(file).read() for file in files]
     expected = pd.concat([table.to_pandas() for table in tables], ignore_index=True)
+    if zone:
+        for name in expected.select_dtypes("datetimetz"):
+            expected[name] = expected[name].dt.tz_convert(zone).dt.tz_localize(None)
     if list(expected.columns) != list(frame.columns):
         return False, f"columns {list(frame.columns)}, expected {list(expected.columns)}"
     got, want = rows_of(frame), rows_of(expected)

@@ -4,13 +4,11 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from golden import golden_tables
-from running import RunningServer, running_server
 
+from golden import GoldenTable, golden_tables
 from lakeshare.bootstrap import local_services
 from lakeshare.demo.lakehouse import write_lakehouse
 from lakeshare.errors import InvalidValue
@@ -22,6 +20,7 @@ from lakeshare.operations.grant_share import grant_share
 from lakeshare.operations.services import Caller
 from lakeshare.protocol.profile import encode_profile
 from lakeshare.settings import load_settings
+from running import running_server
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parent.parent / ".venv-client" / "bin" / "python"
@@ -33,7 +32,6 @@ def official(requests: list[dict], place: Path) -> list[dict]:
     assert CLIENT.exists(), "The official client's environment is not there. Run the tests with `make test`."
     file = place / "requests.json"
     file.write_text(json.dumps(requests))
-    # The client retries what it should not be sent; a test would rather see the first answer.
     done = subprocess.run(
         [CLIENT, HERE / "official_client.py", file], capture_output=True, text=True, check=False, timeout=900
     )
@@ -60,12 +58,6 @@ async def share_all(home: Path, url: str, tables: list[tuple[str, str, Path]]) -
     path = home.parent / "config.share"
     path.write_bytes(encode_profile(profile))
     return path
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("official") / "home") as running:
-        yield running
 
 
 def test_reads_the_demo_in_both_formats(tmp_path: Path):
@@ -95,20 +87,61 @@ def write_expected(location: Path, directory: Path) -> None:
     pq.write_table(DeltaTable(location).to_pyarrow_table(), directory / "rows.parquet")
 
 
+SERVED_IN_BOTH = {"v2Checkpoint", "vacuumProtocolCheck"}
+SERVED_IN_DELTA = SERVED_IN_BOTH | {"timestampNtz"}
+
+SESSION_ZONES = {"data-reader-partition-values": "America/Los_Angeles"}
+"""A partition value's timestamp has no zone, and is UTC to every client; Spark wrote these rows in another one."""
+
+WITHOUT_DATA_FILES = {"delete-re-add-same-file-different-transactions", "deltalog-commit-info"}
+
+
 @pytest.mark.skipif(os.environ.get("LAKESHARE_GOLDEN", "absent") == "absent", reason="LAKESHARE_GOLDEN names no tables")
 def test_reads_the_golden_tables_equal_to_what_spark_wrote(tmp_path: Path, golden_read):
-    found = [(table, "g." + table.name.replace("-", "_").replace(".", "_")) for table in golden_tables()]
+    tables = golden_tables()
+    names = {table.name: "g." + table.name.replace("-", "_") for table in tables}
     with running_server(tmp_path / "home") as server:
-        tables = [("golden", name, table.table_dir) for table, name in found]
-        profile = asyncio.run(share_all(server.home, server.url, tables))
-        requests, asked = [], []
-        for table, name in found:
-            for delta in (False, True):
-                asked.append((table, delta))
-                expected = str(table.expected_dir) if table.expected_dir else None
-                requests.append({"url": f"{profile}#golden.{name}", "delta": delta, "expected": expected})
+        shared = [("golden", names[table.name], table.table_dir) for table in tables]
+        profile = asyncio.run(share_all(server.home, server.url, shared))
+        asked = [(table, delta) for table in tables for delta in (False, True)]
+        requests = [
+            {
+                "url": f"{profile}#golden.{names[table.name]}",
+                "delta": delta,
+                "expected": str(table.expected_dir) if table.expected_dir else None,
+                "zone": SESSION_ZONES.get(table.name),
+            }
+            for table, delta in asked
+        ]
         answers = official(requests, tmp_path)
-    wrong = {}
-    for (table, delta), answer in zip(asked, answers, strict=True):
-        print(table.name, delta, answer)
+    wrong = [
+        (table.name, delta, answer)
+        for (table, delta), answer in zip(asked, answers, strict=True)
+        if not is_right(table, delta, answer)
+    ]
     assert not wrong
+    for table in tables:
+        if table.expected_dir and not reader_features(table) - SERVED_IN_DELTA and not table.is_broken:
+            golden_read(table.name)
+
+
+def is_right(table: GoldenTable, delta: bool, answer: dict) -> bool:
+    error = answer["error"] or ""
+    if table.is_broken:
+        return "TABLE_UNREADABLE" in error or "RESOURCE_DOES_NOT_EXIST" in error
+    if reader_features(table) - (SERVED_IN_DELTA if delta else SERVED_IN_BOTH):
+        return "UNSUPPORTED_TABLE_FEATURE" in error
+    if table.expected_dir:
+        return answer["equal"] is True
+    return not error or (table.name in WITHOUT_DATA_FILES and "errorCode" not in error)
+
+
+def reader_features(table: GoldenTable) -> set[str]:
+    """The reader features that the log names, read the plain way."""
+    features: set[str] = set()
+    for commit in sorted((table.table_dir / "_delta_log").glob("*.json")):
+        for line in commit.read_text().splitlines():
+            protocol = json.loads(line).get("protocol", {}) if line.strip() else {}
+            features |= set(protocol.get("readerFeatures") or ())
+            features |= {"columnMapping"} if protocol.get("minReaderVersion") == 2 else set()
+    return features

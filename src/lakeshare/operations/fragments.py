@@ -95,7 +95,7 @@ def _delta_metadata(snapshot: Snapshot) -> actions.Metadata:
     return actions.Metadata(
         delta_metadata=actions.DeltaMetadata(
             id=metadata.id,
-            format=actions.Format(),
+            format=actions.DeltaFormat(),
             schema_string=metadata.schema_string,
             partition_columns=metadata.partition_columns,
             configuration=metadata.configuration,

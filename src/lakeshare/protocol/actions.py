@@ -22,11 +22,18 @@ class Protocol(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     delta_protocol: DeltaProtocol | None = None
 
 
+class DeltaFormat(msgspec.Struct, frozen=True):
+    """Delta's own format, whose options readers insist on, empty as they are."""
+
+    provider: str = "parquet"
+    options: dict[str, str] = {}
+
+
 class DeltaMetadata(msgspec.Struct, frozen=True, rename="camel"):
     """Delta's own metaData action, as its log has it."""
 
     id: str
-    format: Format
+    format: DeltaFormat
     schema_string: str
     partition_columns: tuple[str, ...]
     configuration: dict[str, str]

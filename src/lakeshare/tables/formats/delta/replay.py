@@ -38,8 +38,11 @@ def replay(files: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     if changes.is_empty():
         return files
     last = changes.unique(KEY, keep="last")
-    kept = files.join(last.select(KEY), on=KEY, how="anti", nulls_equal=True)
-    return _in_order(pl.concat([kept, last.filter(~pl.col("removed")).drop("removed")]))
+    # Joining all files would copy their statistics: only those with a touched path go through the join.
+    touched = files["path"].is_in(last["path"].implode())
+    still = files.filter(touched).join(last.select(KEY), on=KEY, how="anti", nulls_equal=True)
+    added = last.filter(~pl.col("removed")).drop("removed")
+    return _in_order(pl.concat([files.filter(~touched), still, added]))
 
 
 def require_files_inside(files: pl.DataFrame, also: Sequence[str]) -> None:
