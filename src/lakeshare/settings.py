@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lakeshare.errors import InvalidValue
 
@@ -56,7 +57,7 @@ def load_settings(
         secret_key=_secret_key(home, environment.get("LAKESHARE_SECRET_KEY")),
         public_url=_checked_url(url) if url else None,
         url_seconds=_whole(environment, "LAKESHARE_URL_SECONDS", 900, least=10),
-        freshness_ms=_whole(environment, "LAKESHARE_FRESHNESS_MS", 0) if environment.get("LAKESHARE_FRESHNESS_MS") else None,
+        freshness_ms=_whole(environment, "LAKESHARE_FRESHNESS_MS", None),
         stale_grants_seconds=_whole(environment, "LAKESHARE_STALE_GRANTS_SECONDS", 60),
         cache_bytes=_whole(environment, "LAKESHARE_CACHE_BYTES", 1 << 30),
         audit_fsync=_flag(environment, "LAKESHARE_AUDIT_FSYNC"),
@@ -114,7 +115,10 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _whole(environment: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
+Default = TypeVar("Default", int, None)
+
+
+def _whole(environment: Mapping[str, str], name: str, default: Default, *, least: int = 0) -> int | Default:
     text = environment.get(name)
     if not text:
         return default

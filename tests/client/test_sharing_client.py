@@ -146,7 +146,7 @@ def delta_lines() -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_what_cannot_be_read_is_told_and_not_guessed(  # noqa: PLR0917  pytest's parameters
+def test_what_cannot_be_read_is_told_and_not_guessed(
     standin: Standin,
     client: SharingClient,
     lines: list[dict[str, Any]],

@@ -6,7 +6,7 @@ is the session time zone in which those were written, where it matters.
 Prints one JSON line a request: {"url", "rows", "equal", "error"}.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import json
 import math
@@ -75,10 +75,10 @@ def canonical(value: object) -> object:
         return int(value)
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else str(value.normalize())
-    if isinstance(value, (pd.Timestamp, np.datetime64, datetime.datetime)):
+    if isinstance(value, (pd.Timestamp, np.datetime64, dt.datetime)):
         stamp = pd.Timestamp(value)
         return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp).isoformat()
-    if isinstance(value, datetime.date):
+    if isinstance(value, dt.date):
         return value.isoformat()
     return value
 

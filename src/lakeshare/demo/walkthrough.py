@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def _serving(settings: Settings, port: int) -> Iterator[None]:
     deadline = time.monotonic() + START_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
-            raise Unavailable(f"The server did not start on port {port}.", hint="Is it taken? Name another with --port.")
+            raise Unavailable(f"The server did not start on port {port}.", hint="If it is taken, name another: --port.")
         time.sleep(0.02)
     try:
         yield
@@ -218,7 +218,5 @@ revenue.show()
 
 
 def _wait_for_ctrl_c() -> None:
-    try:
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        pass

@@ -35,9 +35,7 @@ def header_lines(snapshot: Snapshot, response_format: ResponseFormat) -> bytes:
     return _line(actions.Line(protocol=protocol)) + _line(actions.Line(meta_data=metadata))
 
 
-def file_lines(
-    files: pl.DataFrame, response_format: ResponseFormat, sign_urls: UrlSigner, expires_at_ms: int
-) -> bytes:
+def file_lines(files: pl.DataFrame, response_format: ResponseFormat, sign_urls: UrlSigner, expires_at_ms: int) -> bytes:
     """The lines of some rows of `Snapshot.files`, each with a fresh URL that ends at `expires_at_ms`."""
     paths = files["path"].to_list()
     rows = zip(sign_urls(paths), map(_file_id, paths), _tails(files, response_format), strict=True)

@@ -53,5 +53,5 @@ def _last_key(services: Services, recipient_id: str, listing: str, token: str) -
         if (position.recipient_id, position.listing) == (recipient_id, listing):
             return position.last_key
     raise InvalidValue(
-        "The pageToken does not belong to this request.", hint="Send nextPageToken of the same listing, or leave it out."
+        "The pageToken does not belong to this request.", hint="Send the nextPageToken of this listing, or none."
     )

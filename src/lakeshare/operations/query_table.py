@@ -48,9 +48,8 @@ async def query_table(
     _refuse_history(request)
     response_format = negotiate_format(read.snapshot, capabilities, str(name))
     files = await _prune(read, request)
-    expires_at = _url_expiry(services, access)
-    chunks = _render(services, caller, access, read, request, response_format, files, expires_at)
-    return QueryAnswer(read.snapshot.version, response_format, chunks)
+    query = _Query(services, caller, access, read, request, response_format, files)
+    return QueryAnswer(read.snapshot.version, response_format, query.chunks())
 
 
 def _refuse_history(request: QueryRequest) -> None:
@@ -86,58 +85,65 @@ def _apply_predicates(read: AuthorizedRead, request: QueryRequest) -> pl.DataFra
     return prune(read.snapshot.files, predicates, metadata.schema_string, metadata.partition_columns)
 
 
-def _url_expiry(services: Services, access: RecipientAccess) -> int:
-    """Epoch seconds, rounded down; no URL outlives the token that asked for it."""
-    ends = services.clock() + services.url_seconds * 1000
-    return min(ends, access.token.expires_at or ends) // 1000
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query that is decided: what is left is to sign, render and audit it."""
+
+    services: Services
+    caller: Caller
+    access: RecipientAccess
+    read: AuthorizedRead
+    request: QueryRequest
+    response_format: ResponseFormat
+    files: pl.DataFrame
+
+    def chunks(self) -> Iterator[bytes]:
+        """The answer in growing chunks. Its audit event is written before the last of them, or when it breaks off."""
+        expires_at = self._urls_expire_at()
+        sign_urls = self.services.url_signer(self.read.shared.table, expires_at)
+        header = header_lines(self.read.snapshot, self.response_format)
+        sent, audited = 0, False
+        try:
+            for end in _chunk_ends(self.files.height):
+                lines = file_lines(self.files[sent:end], self.response_format, sign_urls, expires_at * 1000)
+                if end == self.files.height:
+                    audited = True
+                    self._record(self.files)
+                yield header + lines
+                header, sent = b"", end
+        finally:
+            if not audited:
+                error = f"The answer broke off after {sent} of {self.files.height} files."
+                self._record(self.files[:sent], error)
+
+    def _urls_expire_at(self) -> int:
+        """Epoch seconds, rounded down; no URL outlives the token that asked for it."""
+        ends = self.services.clock() + self.services.url_seconds * 1000
+        return min(ends, self.access.token.expires_at or ends) // 1000
+
+    def _record(self, files: pl.DataFrame, error: str | None = None) -> None:
+        result: Result = {
+            "tableVersion": self.read.snapshot.version,
+            "activeAddFiles": self.read.snapshot.num_files,
+            "numAddFiles": files.height,
+            "scannedAddFileSize": int(files["size"].sum()),
+            "limitHint": self.request.limit_hint,
+            "deltaSharingRecipientId": self.access.recipient.id,
+        }
+        record(
+            self.services,
+            self.caller,
+            "deltaSharingQueriedTable",
+            self.read.audit_params,
+            result=result,
+            error_message=error,
+        )
 
 
-def _render(
-    services: Services,
-    caller: Caller,
-    access: RecipientAccess,
-    read: AuthorizedRead,
-    request: QueryRequest,
-    response_format: ResponseFormat,
-    files: pl.DataFrame,
-    expires_at: int,
-) -> Iterator[bytes]:
-    """The answer in growing chunks. Its audit event is written before the last of them, or when it breaks off."""
-    sign_urls = services.url_signer(read.shared.table, expires_at)
-    header = header_lines(read.snapshot, response_format)
-    ends = [min(FIRST_CHUNK_FILES, files.height), *range(FIRST_CHUNK_FILES + CHUNK_FILES, files.height, CHUNK_FILES)]
-    if ends[-1] < files.height:
-        ends.append(files.height)
-    sent, audited = 0, False
-    try:
-        for end in ends:
-            chunk = header + file_lines(files[sent:end], response_format, sign_urls, expires_at * 1000)
-            header, sent = b"", end
-            if end == files.height:
-                audited = True
-                _record_query(services, caller, access, read, request, files)
-            yield chunk
-    finally:
-        if not audited:
-            error = f"The answer broke off after {sent} of {files.height} files."
-            _record_query(services, caller, access, read, request, files[:sent], error)
-
-
-def _record_query(
-    services: Services,
-    caller: Caller,
-    access: RecipientAccess,
-    read: AuthorizedRead,
-    request: QueryRequest,
-    files: pl.DataFrame,
-    error: str | None = None,
-) -> None:
-    result: Result = {
-        "tableVersion": read.snapshot.version,
-        "activeAddFiles": read.snapshot.num_files,
-        "numAddFiles": files.height,
-        "scannedAddFileSize": int(files["size"].sum()),
-        "limitHint": request.limit_hint,
-        "deltaSharingRecipientId": access.recipient.id,
-    }
-    record(services, caller, "deltaSharingQueriedTable", read.audit_params, result=result, error_message=error)
+def _chunk_ends(files: int) -> Iterator[int]:
+    """Where each chunk ends: the first is small, so that the first byte is soon there. At least one."""
+    end = min(FIRST_CHUNK_FILES, files)
+    yield end
+    while end < files:
+        end = min(end + CHUNK_FILES, files)
+        yield end

@@ -54,6 +54,4 @@ def refuse_unserved(given: dict[str, object]) -> None:
     """Refuse what would change which rows or versions come back, and is not served yet."""
     for field, value in given.items():
         if value is not None:
-            raise InvalidValue(
-                f"{field} is not served yet.", hint="Leave it out to read the table as it is now; history is on its way."
-            )
+            raise InvalidValue(f"{field} is not served yet.", hint="Leave it out to read the table as it is now.")

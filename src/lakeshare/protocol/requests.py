@@ -32,7 +32,7 @@ def decode_query(body: bytes) -> QueryRequest:
         request = msgspec.json.decode(body or b"{}", type=QueryRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequest(
-            f"The request body is not what a query needs: {error}.", hint='Send a JSON object; `{}` is the smallest.'
+            f"The request body is not what a query needs: {error}.", hint="Send a JSON object; `{}` is the smallest."
         ) from error
     if request.limit_hint is not None and request.limit_hint < 0:
         raise InvalidValue(f"limitHint is {request.limit_hint}.", hint="Send 0 or more.")

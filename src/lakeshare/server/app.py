@@ -38,6 +38,5 @@ async def _unrouted(request: Request, error: Exception) -> Response:
             f"{request.method} is not allowed here. Allowed: {allowed}.",
             dict(error.headers or {}),
         )
-    return error_answer(
-        ErrorCode.RESOURCE_DOES_NOT_EXIST, "There is nothing at this path. The sharing API starts at /delta-sharing/shares."
-    )
+    nothing = "There is nothing at this path. The sharing API starts at /delta-sharing/shares."
+    return error_answer(ErrorCode.RESOURCE_DOES_NOT_EXIST, nothing)

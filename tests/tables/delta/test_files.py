@@ -197,3 +197,24 @@ async def test_a_large_log_is_what_it_says(tmp_path: Path):
     assert (snapshot.version, snapshot.num_files) == (3, 5000)
     assert snapshot.files["partition_values"].null_count() == 0
     assert json.loads(snapshot.files["stats"].drop_nulls()[0])["numRecords"] == 1000
+
+
+async def test_a_table_that_shrinks_lets_go_of_its_memory(tmp_path: Path):
+    """As after OPTIMIZE: what is left must not keep the statistics of what is gone."""
+    stats = json.dumps({"numRecords": 1, "minValues": {"text": "x" * 2000}})
+    names = [f"part-{number}" for number in range(2000)]
+    write_delta_log(tmp_path, [[*START, *(add(name, stats=stats) for name in names)]])
+    write_delta_log(tmp_path, [[*map(remove, names[10:]), add("whole", stats=stats)]], first=1)
+    files = (await load(tmp_path)).files
+    assert files.height == 11
+    held = files["stats"].to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+    assert sum(buffer.size for buffer in held if buffer) < 100_000
+
+
+@pytest.mark.parametrize("name", ["day=1", "day=2020-01-01 10%3A00%3A00"])
+async def test_an_emptied_table_has_no_rows_and_all_columns(tmp_path: Path, name: str):
+    start = [protocol(), metadata(partition_columns=["day"])]
+    write_delta_log(tmp_path, [start, [add(f"{name}/a", partition_values={"day": "1"})], [remove(f"{name}/a")]])
+    snapshot = await load(tmp_path)
+    assert (snapshot.num_files, snapshot.size_bytes) == (0, 0)
+    assert [*snapshot.files.columns][-1] == "partition_values"

@@ -208,3 +208,10 @@ async def test_a_commit_that_only_tells_of_itself_changes_nothing(root: Path):
     )
     snapshot = await load(root)
     assert (snapshot.version, paths(snapshot)) == (4, ["b", "c", "d"])
+
+
+async def test_a_gap_behind_a_checkpoint_is_the_version_that_an_error_names(root: Path):
+    write_checkpoint(root, 1, [*START, add("a"), add("b")])
+    drop_commits(root, 0, 1, 2)
+    with pytest.raises(TableUnreadable, match="lacks version 2"):
+        await load(root)

@@ -25,7 +25,8 @@ def parse_checkpoint(data: bytes) -> Actions:
             metadata=table_metadata(msgspec.convert(metadata, Metadata)) if metadata else None,
             sidecars=tuple(scan.select(pl.col("sidecar").struct.field("path").drop_nulls()).collect().to_series()),
         )
-    except (pl.exceptions.PolarsError, msgspec.ValidationError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, msgspec.ValidationError) as error:
+        # Polars panics on some damaged files, and a panic is no Exception.
         raise TableUnreadable("its checkpoint is malformed", detail=str(error)) from error
 
 

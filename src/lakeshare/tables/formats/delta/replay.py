@@ -1,6 +1,7 @@
 """The active files of a table, as columns: one spelling a path, the last action on a file wins."""
 
 from collections.abc import Sequence
+from io import BytesIO
 
 import polars as pl
 
@@ -42,7 +43,8 @@ def replay(files: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     touched = files["path"].is_in(last["path"].implode())
     still = files.filter(touched).join(last.select(KEY), on=KEY, how="anti", nulls_equal=True)
     added = last.filter(~pl.col("removed")).drop("removed")
-    return _in_order(pl.concat([files.filter(~touched), still, added]))
+    active = _in_order(pl.concat([files.filter(~touched), still, added]))
+    return _released(active) if 2 * active.height < files.height + changes.height else active
 
 
 def require_files_inside(files: pl.DataFrame, also: Sequence[str]) -> None:
@@ -87,3 +89,11 @@ def _in_order(files: pl.DataFrame) -> pl.DataFrame:
     """Ordered by KEY, nulls first. By path alone where that is the same: three times faster."""
     no_vectors = files["deletion_vector_id"].null_count() == files.height
     return files.sort("path" if no_vectors else KEY)
+
+
+def _released(files: pl.DataFrame) -> pl.DataFrame:
+    """A copy with text of its own: a filtered column holds on to all the text that it was filtered from."""
+    copy = BytesIO()
+    files.write_ipc(copy)
+    copy.seek(0)
+    return pl.read_ipc(copy)

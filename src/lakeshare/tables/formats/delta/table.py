@@ -57,14 +57,22 @@ class DeltaTable:
             raise TableUnreadable(error.message, detail=error.detail) from error
 
     async def refresh(self, snapshot: Snapshot) -> Snapshot:
-        if snapshot.proof is None or await self._store.info(snapshot.proof.key) != snapshot.proof:
+        grown, proven = await asyncio.gather(
+            self._store.exists(commit_key(snapshot.version + 1)), self._still_proves(snapshot)
+        )
+        if not proven:
             return _not_older(await self.load(), snapshot)
-        if not await self._store.exists(commit_key(snapshot.version + 1)):
+        if not grown:
             return snapshot
         try:
             return await self._advance(snapshot)
         except _LogIncomplete:
             return _not_older(await self.load(), snapshot)
+
+    async def _still_proves(self, snapshot: Snapshot) -> bool:
+        """Whether the log still holds what the snapshot's version was read from: else it was cleaned up or replaced."""
+        proof = snapshot.proof
+        return proof is not None and await self._store.info(proof.key) == proof
 
     async def _hinted_version(self) -> int:
         """The version that `_last_checkpoint` names, 0 where it does not help."""
@@ -104,9 +112,7 @@ class DeltaTable:
 
     def _loaded_files(self, base: Actions, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
         files = active_files(comparable(base.files, self._source.root, partition_columns))
-        files = replay(files, comparable(tail.files, self._source.root, partition_columns))
-        require_files_inside(files, self._source.also)
-        return files
+        return self._advanced_files(files, tail, partition_columns)
 
     def _advanced_files(self, files: pl.DataFrame, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
         files = replay(files, comparable(tail.files, self._source.root, partition_columns))
@@ -115,6 +121,8 @@ class DeltaTable:
 
     async def _base(self, listing: Listing) -> tuple[int, Actions]:
         """The newest checkpoint that can be read and is followed by every commit; version -1 where commits suffice."""
+        newest = listing.checkpoints[0].version if listing.checkpoints else -1
+        _require_commits(listing, newest)
         reason = ""
         for checkpoint in listing.checkpoints:
             if listing.missing_after(checkpoint.version) is not None:
@@ -123,12 +131,9 @@ class DeltaTable:
                 return checkpoint.version, await self._checkpoint(checkpoint)
             except (_LogIncomplete, TableUnreadable) as error:
                 reason = reason or f"{error.message}: {error.detail}"
-        missing = listing.missing_after(-1)
-        if missing is None:
-            return -1, merge_actions([])
-        if reason:
-            raise _LogIncomplete("its checkpoint cannot be read, and the commits before it are gone", reason)
-        raise _LogIncomplete(f"its transaction log lacks version {missing}")
+        if listing.missing_after(-1) is not None:
+            raise _LogIncomplete("its checkpoint cannot be read, and commits that could replace it are gone", reason)
+        return -1, merge_actions([])
 
     async def _checkpoint(self, checkpoint: Checkpoint) -> Actions:
         parts = merge_actions(await self._actions([part.key for part in checkpoint.parts]))
@@ -141,9 +146,7 @@ class DeltaTable:
 
     async def _tail(self, listing: Listing, version: int) -> Actions:
         """What all commits behind `version` say."""
-        missing = listing.missing_after(version)
-        if missing is not None:
-            raise _LogIncomplete(f"its transaction log lacks version {missing}")
+        _require_commits(listing, version)
         commits = range(version + 1, listing.latest + 1)
         return merge_actions(await self._actions([listing.commits[number].key for number in commits]))
 
@@ -156,7 +159,7 @@ class DeltaTable:
                 data = await asyncio.gather(*(self._store.read(key) for key in batch))
             except ObjectMissing as error:
                 raise _LogIncomplete("its transaction log lists a file that is not there", error.key) from error
-            actions += await asyncio.to_thread(lambda: list(map(_parse, batch, data)))  # noqa: B023  awaited at once
+            actions += await asyncio.to_thread(_parse_all, batch, data)
         return actions
 
 
@@ -171,6 +174,17 @@ class _LogIncomplete(Exception):  # noqa: N818  a reason to look again, not yet 
 
 class _LastCheckpoint(msgspec.Struct, frozen=True):
     version: int
+
+
+def _require_commits(listing: Listing, version: int) -> None:
+    """Raises _LogIncomplete where a commit behind `version` is not there, though the log goes on."""
+    missing = listing.missing_after(version)
+    if missing is not None:
+        raise _LogIncomplete(f"its transaction log lacks version {missing}")
+
+
+def _parse_all(keys: Sequence[str], data: Sequence[bytes]) -> list[Actions]:
+    return [_parse(key, content) for key, content in zip(keys, data, strict=True)]
 
 
 def _parse(key: str, data: bytes) -> Actions:
