@@ -58,7 +58,7 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         engine = open_database(settings)
         spool = AuditSpool(settings.audit_directory, "worker-0", fsync=settings.audit_fsync)
-        services = _wire(settings, engine, spool, public_url)
+        services = replace(_wire(settings, engine, spool, public_url), local_roots=_local_roots(settings))
         await services.catalog.set_public_url(public_url)
         app.state.services = services
         replaying = asyncio.create_task(_replay_audit(engine, settings))
@@ -127,6 +127,10 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         state_home=parse_location(str(settings.home)),
         url_signer=local_url_signer,
     )
+
+
+def _local_roots(settings: Settings) -> tuple[str, ...] | None:
+    return None if settings.local_roots is None else tuple(parse_location(str(root)) for root in settings.local_roots)
 
 
 def _freshness(settings: Settings) -> dict[str, int]:

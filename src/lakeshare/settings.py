@@ -18,7 +18,8 @@ class Settings:
     """`home` is where the state lives.
 
     `freshness_ms` is how long a snapshot is believed without a look at the log; None means 0 for local tables and
-    1,000 for remote ones. `cache_bytes` bounds the snapshots in memory.
+    1,000 for remote ones. `cache_bytes` bounds the snapshots in memory. `local_roots` are the directories whose files
+    the server hands out; None means those of every table that the command line registered.
     """
 
     home: Path
@@ -29,6 +30,7 @@ class Settings:
     stale_grants_seconds: int = 60
     cache_bytes: int = 1 << 30
     audit_fsync: bool = False
+    local_roots: tuple[Path, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Settings(home={str(self.home)!r})"
@@ -61,6 +63,7 @@ def load_settings(
         stale_grants_seconds=_whole(environment, "LAKESHARE_STALE_GRANTS_SECONDS", 60),
         cache_bytes=_whole(environment, "LAKESHARE_CACHE_BYTES", 1 << 30),
         audit_fsync=_flag(environment, "LAKESHARE_AUDIT_FSYNC"),
+        local_roots=_directories(environment, "LAKESHARE_LOCAL_ROOTS"),
     )
 
 
@@ -125,6 +128,11 @@ def _whole(environment: Mapping[str, str], name: str, default: Default, *, least
     if not (text.isascii() and text.isdigit()) or int(text) < least:
         raise InvalidValue(f"{name} is {text!r}.", hint=f"Set a whole number of at least {least}, or leave it out.")
     return int(text)
+
+
+def _directories(environment: Mapping[str, str], name: str) -> tuple[Path, ...] | None:
+    text = environment.get(name)
+    return tuple(Path(part).absolute() for part in text.split(os.pathsep) if part) if text else None
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 import polars as pl
 import uvicorn
 from rich.console import Console
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
 from rich.table import Table
@@ -178,20 +177,23 @@ def _print_invitation(settings: Settings, directory: Path, invited: Invited, con
     if Path.cwd() in invited.path.parents:
         profile = str(invited.path.relative_to(Path.cwd()))
     sales = f"{profile}#external_retail.retail.sales_transactions"
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("address", f"{settings.public_url}/delta-sharing")
-    facts.add_row("activation link", invited.link)
-    facts.add_row("profile file", profile)
-    facts.add_row("look around", f"lakeshare share list --home {directory.name}")
-    console.print(Panel(facts, title=f"{RECIPIENT} can read", title_align="left", expand=False), soft_wrap=True)
-    for name, code in _snippets(sales).items():
-        console.print(f"[bold]{name}")
-        console.print(Syntax(code, "python", background_color="default"), soft_wrap=True)
-    console.print("[bold]Serving. Press Ctrl-C to stop.")
+    facts = {
+        "address": f"{settings.public_url}/delta-sharing",
+        "activation link": invited.link,
+        "profile file": profile,
+        "look around": f"lakeshare share list --home {directory.name}",
+    }
+    console.print(f"\n[bold]{RECIPIENT} can read")
+    for name, fact in facts.items():  # never folded nor cut: links are for copying
+        console.print(f"{name:<16} {fact}", soft_wrap=True, highlight=False)
+    for name, code in snippets(sales).items():
+        console.print(f"\n[bold]{name}", highlight=False)
+        console.print(Syntax(code.rstrip(), "python", background_color="default"), soft_wrap=True)
+    console.print("\n[bold]Serving. Press Ctrl-C to stop.")
 
 
-def _snippets(table: str) -> dict[str, str]:
-    """Five lines each."""
+def snippets(table: str) -> dict[str, str]:
+    """Five lines for each of the common clients, given a table's address."""
     return {
         "pandas (pip install delta-sharing)": f"""\
 import delta_sharing
@@ -204,14 +206,14 @@ print(revenue)
 import lakeshare
 table = "{table}"
 sales = lakeshare.read_table(table)
-revenue = sales.group_by("region").sum().select("region", "total_amount")
+revenue = sales.select("region", "total_amount").group_by("region").sum()
 print(revenue)
 """,
-        "Spark (io.delta:delta-sharing-spark_2.13)": f"""\
-from pyspark.sql import functions as F
+        "Spark (with the package io.delta:delta-sharing-spark_2.13)": f"""\
+reader = spark.read.format("deltaSharing")
 table = "{table}"
-sales = spark.read.format("deltaSharing").load(table)
-revenue = sales.groupBy("region").agg(F.sum("total_amount"))
+sales = reader.load(table)
+revenue = sales.groupBy("region").sum("total_amount")
 revenue.show()
 """,
     }
