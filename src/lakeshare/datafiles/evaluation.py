@@ -185,7 +185,7 @@ def _on_the_clock_of(bounds: Bounds, *, instant: bool) -> Bounds:
 def _within_bits(bounds: Bounds, bits: int) -> Bounds:
     """Integers under a cast, which changes those that do not fit: then nothing is known."""
     limit = 1 << (bits - 1)
-    fits = ((bounds.low >= -limit) & (bounds.high < limit)).fill_null(value=False)
+    fits = ((bounds.low >= -limit) & (bounds.high <= limit - 1)).fill_null(value=False)
     return replace(
         bounds,
         low=bounds.low.set(~fits, None),

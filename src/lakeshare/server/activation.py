@@ -7,7 +7,6 @@ No script, no foreign asset, and a policy that allows none.
 
 import base64
 import hashlib
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from lakeshare.errors import LakeshareError, LinkSpent
 from lakeshare.operations.activate_recipient import activate_recipient, activation_info
 from lakeshare.operations.services import Caller, Services
 from lakeshare.protocol.profile import encode_profile
+from lakeshare.server.callers import caller_of
 from lakeshare.server.errors import answer_to
 
 
@@ -31,12 +31,7 @@ def activation_routes() -> list[BaseRoute]:
 
 async def _endpoint(request: Request) -> Response:
     """Every error is a page too: people read it."""
-    caller = Caller(
-        name="",
-        request_id=str(uuid.uuid4()),
-        source_ip=request.client.host if request.client else "",
-        user_agent=request.headers.get("user-agent", ""),
-    )
+    caller = caller_of(request)
     answer = _activate if request.method == "POST" else _offer
     try:
         return await answer(request.app.state.services, caller, request.path_params["code"])

@@ -1,6 +1,5 @@
 """The sharing API of PROTOCOL.md under `/delta-sharing`: headers and bodies to operations, answers to bytes."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from lakeshare.operations.table_metadata import table_metadata
 from lakeshare.operations.table_version import table_version
 from lakeshare.protocol.capabilities import HEADER as CAPABILITIES_HEADER, parse_capabilities
 from lakeshare.protocol.requests import decode_query, parse_max_results
+from lakeshare.server.callers import caller_of
 from lakeshare.server.errors import answer_to
 from lakeshare.server.ndjson import NDJSON, StreamedLines
 
@@ -112,12 +112,7 @@ def _endpoint(action: str, serve: Serve) -> Callable[[Request], Awaitable[Respon
 
     async def endpoint(request: Request) -> Response:
         services: Services = request.app.state.services
-        caller = Caller(
-            name="",
-            request_id=str(uuid.uuid4()),
-            source_ip=request.client.host if request.client else "",
-            user_agent=request.headers.get("user-agent", ""),
-        )
+        caller = caller_of(request)
         params = {**request.path_params}
         try:
             access = await authenticate(services, _bearer_token(request))
