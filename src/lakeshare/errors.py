@@ -2,6 +2,7 @@
 
 LakeshareError
 ├── InvalidValue               a value that the caller gave cannot be used
+│   ├── VersionGone            the table has no such version, or not any more
 │   └── MalformedRequest       the bytes are not what the protocol describes
 ├── AlreadyExists              the name is taken
 ├── NotFound                   absent, or not granted: the two look the same
@@ -30,6 +31,10 @@ class LakeshareError(Exception):
 
 class InvalidValue(LakeshareError):
     """A value that the caller gave cannot be used."""
+
+
+class VersionGone(InvalidValue):
+    """The table has no such version, or its log does not reach back to it any more."""
 
 
 class MalformedRequest(InvalidValue):
