@@ -26,7 +26,8 @@ TYPES = {
     "local": "timestamp_ntz",
     "ok": "boolean",
     "a.b": "long",
-    'it\'s "odd"': "long",
+    "it's odd": "long",
+    'say "hi"\\': "long",
 }
 
 
@@ -70,6 +71,9 @@ def stats(column, low, high, nulls=0, records=3, **more):
         ("n <> 5", "n", 5, 5, False),
         ("NOT n = 5", "n", 5, 5, False),
         ("n <> 5", "n", 5, 6, True),
+        ("NOT n > 5", "n", 5, 6, True),
+        ("NOT n > 5", "n", 6, 6, False),
+        ("FALSE OR n = 5", "n", 6, 7, False),
         ("5 > n", "n", 5, 9, False),
         ("5 >= n", "n", 5, 9, True),
         ("NOT (n < 5 OR n > 7)", "n", 8, 9, False),
@@ -104,6 +108,7 @@ def stats(column, low, high, nulls=0, records=3, **more):
         ("x <> 1", "x", 1.0, 1.0, True),
         ("x > 5 AND x < 9", "x", 1.0, 4.0, False),
         ("x BETWEEN 5 AND 9", "x", 1.0, 4.0, False),
+        ("x > 0.1 AND x < 1", "x", 0.1, 0.1, True),  # the double 0.1 is above the decimal 0.1
         ("x > 5 OR x < 0", "x", 1.0, 4.0, True),
         ("x = 5", "x", '"NaN"', '"NaN"', True),
         ("x = 0.1", "x", 0.1, 0.1, True),
@@ -157,7 +162,7 @@ def stats(column, low, high, nulls=0, records=3, **more):
         ("NOT ok", "ok", "false", "true", True),
         ("NOT ok", "ok", "true", "true", False),
         ("`a.b` = 5", "a.b", 6, 7, False),
-        ('`it\'s "odd"` = 5', 'it\'s "odd"', 6, 7, False),
+        ("`it's odd` = 5", "it's odd", 6, 7, False),
         ("nowhere = 5", "n", 6, 7, True),
         ("f(n) = 5 AND n = 5", "n", 6, 7, False),
         ("f(n) = 5 OR n = 5", "n", 6, 7, True),
@@ -228,6 +233,7 @@ def test_stats_that_tell_nothing_keep_the_file(raw):
         ("hour = '2024-03-01T12:00:00Z'", "hour", "2024-03-01T12:00:00.000000Z", True),
         ("hour = '2024-03-01T12:00:01Z'", "hour", "2024-03-01T12:00:00.000000Z", False),
         ("hour = '2024-03-01T12:00:00Z'", "hour", "2024-03-01 07:00:00", True),
+        ("hour IN ('2024-03-01T12:00:00Z', '2024-03-01T12:00:00.0005Z')", "hour", "2024-03-01T12:00:00.0007Z", True),
         ("hour <> '2024-03-01T12:00:00Z'", "hour", "2024-03-01 12:00:00", True),
         ("hour NOT IN ('2024-03-01T12:00:00.000001Z')", "hour", "2024-03-01 12:00:00.000001", True),
         ("hour = '2024-03-01T12:00:00Z'", "hour", "2024-03-03 07:00:00", False),
@@ -256,7 +262,10 @@ def test_partition_values_and_stats_work_together_in_one_predicate():
 
 
 def test_nested_columns_are_found_ignoring_case():
-    raw = '{"numRecords":1,"minValues":{"Point":{"Lat":1.5}},"maxValues":{"Point":{"Lat":2.5}},"nullCount":{"Point":{"Lat":0}}}'
+    raw = (
+        '{"numRecords":1,"minValues":{"Point":{"Lat":1.5}},"maxValues":{"Point":{"Lat":2.5}},'
+        '"nullCount":{"Point":{"Lat":0}}}'
+    )
     assert not kept("point.lat = 3", raw)
     assert not kept("point.lat IS NULL", raw)
     assert kept("point.lat = 2", raw)
@@ -265,7 +274,10 @@ def test_nested_columns_are_found_ignoring_case():
 
 
 def test_json_hints_compare_under_the_type_that_they_name():
-    hint = '{"op":"equal","children":[{"op":"column","name":"n","valueType":"%s"},{"op":"literal","value":"5","valueType":"%s"}]}'
+    hint = (
+        '{"op":"equal","children":[{"op":"column","name":"n","valueType":"%s"},'
+        '{"op":"literal","value":"5","valueType":"%s"}]}'
+    )
     for type_name in ("int", "long", "double"):
         assert not kept(parse_json_hint(hint % (type_name, type_name)), stats("n", 6, 7))
     assert kept(parse_json_hint(hint % ("string", "string")), stats("n", 6, 7))
@@ -281,6 +293,11 @@ def test_mapped_columns_have_their_stats_under_physical_names():
 def test_strings_that_do_not_compare_by_their_bytes_are_kept(metadata):
     assert kept("s = 'A'", stats("s", '"a"', '"a"'), s=metadata)
     assert not kept("s IS NULL", stats("s", '"a"', '"a"'), s=metadata)
+
+
+def test_a_column_whose_name_json_must_escape_keeps_the_file():
+    name = 'say "hi"\\'
+    assert kept(Comparison("=", Column((name,)), Literal(5)), stats(name, 6, 7))
 
 
 def test_a_name_with_more_than_one_meaning_keeps_the_file():

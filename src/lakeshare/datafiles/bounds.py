@@ -4,6 +4,7 @@ Only the columns that a predicate names are read from the stats, by a typed deco
 stats costs ten to fifty times as much.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -60,8 +61,10 @@ def stats_bounds(stats: pl.Series, columns: Mapping[Path, str]) -> dict[Path, Bo
     """The bounds of some data columns from the files' raw stats.
 
     `columns`: the names in the stats from the top down, to the column's Spark type. Stats that are null, are no JSON,
-    or have another type for one of the columns tell nothing.
+    or have another type for one of the columns tell nothing. A column with a double quote, a backslash or a control
+    character in its name is left out: msgspec names no field so.
     """
+    columns = {path: name for path, name in columns.items() if not any(_UNNAMEABLE.search(part) for part in path)}
     values, attributes = _struct({path: _json_type(type_name) for path, type_name in columns.items()})
     nulls, _ = _struct(dict.fromkeys(columns, int | None))
     decoder = msgspec.json.Decoder(_stats_struct(values, nulls))
@@ -83,6 +86,7 @@ class _RecordCount(msgspec.Struct, frozen=True, gc=False):
     numRecords: int | None = None  # noqa: N815 - Delta's spelling
 
 
+_UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
 _CHUNK_ROWS = 65_536
 _CUT_BYTES = 32
 """Delta cuts strings to 32 characters, arrow's writers to 64 bytes: nothing shorter than this was cut."""
