@@ -10,6 +10,7 @@ LakeshareError
 ├── Unauthenticated            the credential is missing, unknown, expired or revoked
 ├── PermissionDenied           known, but not allowed
 ├── RequestTooLarge            more bytes than the server takes
+├── ResourceExhausted          the caller has as much as one may have; later there may be room
 ├── TableUnreadable            the table itself is broken; trying again will not help
 │   └── UnsupportedTableFeature
 └── Unavailable                something is down or busy; trying again may help
@@ -63,6 +64,10 @@ class PermissionDenied(LakeshareError):
 
 class RequestTooLarge(LakeshareError):
     """The request has more bytes than the server takes."""
+
+
+class ResourceExhausted(LakeshareError):
+    """The caller has as much as one may have at a time; later there may be room."""
 
 
 class TableUnreadable(LakeshareError):
