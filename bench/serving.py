@@ -21,7 +21,7 @@ FILES_TARGET = 100_000
 
 
 def main() -> None:
-    console = Console()
+    console = Console(width=110)
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory) / "home"
         profile = _prepare(home, Path(directory) / "tables", console)

@@ -11,6 +11,7 @@ import decimal
 import json
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 
 import delta_sharing
@@ -47,13 +48,23 @@ def compare(frame: pd.DataFrame, expected_dir: str, zone: str | None) -> tuple[b
     got, want = rows_of(frame), rows_of(expected)
     if got == want:
         return True, None
-    first = next(((g, w) for g, w in zip(got, want, strict=False) if g != w), (len(got), len(want)))
-    return False, f"{len(got)} rows, expected {len(want)}; first difference {first}"
+    examples = [next(iter(rows), None) for rows in (got - want, want - got)]
+    return False, f"{len(frame)} rows, expected {len(expected)}; got {examples[0]}, expected {examples[1]}"
 
 
-def rows_of(frame: pd.DataFrame) -> list[str]:
-    columns = [[canonical(value) for value in frame.iloc[:, i]] for i in range(frame.shape[1])]
-    return sorted(repr(row) for row in zip(*columns, strict=True))
+def rows_of(frame: pd.DataFrame) -> Counter:
+    """How often each row is there."""
+    columns = [canonical_column(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return Counter(zip(*columns, strict=True))
+
+
+def canonical_column(column: pd.Series) -> list[object]:
+    """The column's values in a form that can be compared; each distinct one is worked on once."""
+    if column.dtype == object and column.map(type).isin((list, dict, tuple, np.ndarray)).any():
+        return [repr(canonical(value)) for value in column]
+    codes, distinct = pd.factorize(column, use_na_sentinel=False)
+    values = [canonical(value) for value in distinct]
+    return [values[code] for code in codes]
 
 
 def canonical(value: object) -> object:

