@@ -9,7 +9,7 @@ from properties.random_tables import random_tables, url_of
 
 # No shrinking: it would write thousands of tables, and what fails is readable as it is.
 @settings(
-    max_examples=300,
+    max_examples=60,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

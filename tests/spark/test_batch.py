@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -37,7 +38,7 @@ def test_reads_the_demo_tables(provider, spark, tmp_path, response_format):
         path = provider.share(f"spark.{table.shared_as.split('.')[-1]}", table.location)
         expected = tmp_path / "expected" / table.shared_as
         expected.mkdir(parents=True)
-        pa.parquet.write_table(DeltaTable(table.location).to_pyarrow_table(), expected / "rows.parquet")
+        pq.write_table(DeltaTable(table.location).to_pyarrow_table(), expected / "rows.parquet")
         answer = spark.ask(path=path, options={"responseFormat": response_format}, expected=str(expected))
         assert answer["equal"], (table.shared_as, answer["error"])
 
