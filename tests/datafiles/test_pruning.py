@@ -360,3 +360,15 @@ def test_a_limit_reads_on_over_many_files():
         deletion_vector_id=pl.lit(None, dtype=pl.String)
     )
     assert limit(files, 1_501).height == 751
+
+
+@pytest.mark.parametrize("stat", ["1.2345678901234568e+16", "12345678901234568.000"])
+def test_a_decimal_that_was_written_as_a_double_may_lie_a_step_further_out(stat: str):
+    """deltalake writes decimal stats as doubles: 12345678901234567.001 becomes the first of these."""
+    stats = f'{{"numRecords":1,"minValues":{{"price":{stat}}},"maxValues":{{"price":{stat}}},"nullCount":{{"price":0}}}}'
+    schema = '{"type":"struct","fields":[{"name":"price","type":"decimal(20,3)","nullable":true,"metadata":{}}]}'
+    files = pl.DataFrame({"path": ["f"], "stats": [stats]})
+    hint = parse_sql_hint("price < 12345678901234567.002")
+    assert prune(files, [hint], schema, []).height == 1
+    far = parse_sql_hint("price < 12345678901234500")
+    assert prune(files, [far], schema, []).height == 0

@@ -4,10 +4,11 @@ Only the columns that a predicate names are read from the stats, by a typed deco
 stats costs ten to fifty times as much.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from operator import attrgetter
 from typing import Any
 
@@ -169,7 +170,7 @@ def _column(rows: Sequence[Any], attribute: str, type_name: str) -> pl.DataFrame
 
 def _from_json(values: list[Any], type_name: str, *, rounding: str) -> pl.Series:
     if decimal := decimal_type(type_name):
-        return _series([None if v is None else scaled(v, decimal[1], rounding) for v in values], pl.Int128)
+        return _series([None if v is None else _decimal_bound(v, decimal[1], rounding) for v in values], pl.Int128)
     if type_name in DOUBLES:
         return _doubles(_series([v if isinstance(v, float) else None for v in values], pl.Float64), type_name)
     if type_name in INTEGERS or type_name == "boolean":
@@ -177,6 +178,21 @@ def _from_json(values: list[Any], type_name: str, *, rounding: str) -> pl.Series
     values_read, instant = _from_text(_series(values, pl.String), type_name)
     # A wall-clock time is no bound of an instant: it is the writer's session that knows its zone.
     return values_read.set(~instant, None) if type_name == "timestamp" and instant is not None else values_read
+
+
+def _decimal_bound(value: Decimal, scale: int, rounding: str) -> int | None:
+    """Times 10 to the scale. Some writers (deltalake) write decimals as doubles: where those are too coarse for the
+    scale, the value may lie a double's step further out."""
+    step = Decimal(math.ulp(float(value)))
+    may_be_double = len(value.normalize(_EXACT).as_tuple().digits) <= _DOUBLE_DIGITS
+    if may_be_double and step >= Decimal(1).scaleb(-scale):
+        widen = _EXACT.subtract if rounding == ROUND_FLOOR else _EXACT.add
+        value = widen(value, step)
+    return scaled(value, scale, rounding)
+
+
+_EXACT = Context(prec=400)
+_DOUBLE_DIGITS = 17
 
 
 def _bounds(frame: pl.DataFrame, type_name: str) -> Bounds:
