@@ -365,7 +365,9 @@ def test_a_limit_reads_on_over_many_files():
 @pytest.mark.parametrize("stat", ["1.2345678901234568e+16", "12345678901234568.000"])
 def test_a_decimal_that_was_written_as_a_double_may_lie_a_step_further_out(stat: str):
     """deltalake writes decimal stats as doubles: 12345678901234567.001 becomes the first of these."""
-    stats = f'{{"numRecords":1,"minValues":{{"price":{stat}}},"maxValues":{{"price":{stat}}},"nullCount":{{"price":0}}}}'
+    stats = (
+        f'{{"numRecords":1,"minValues":{{"price":{stat}}},"maxValues":{{"price":{stat}}},"nullCount":{{"price":0}}}}'
+    )
     schema = '{"type":"struct","fields":[{"name":"price","type":"decimal(20,3)","nullable":true,"metadata":{}}]}'
     files = pl.DataFrame({"path": ["f"], "stats": [stats]})
     hint = parse_sql_hint("price < 12345678901234567.002")

@@ -18,11 +18,11 @@ from schemathesis.specs.openapi.checks import (
 
 from lakeshare.protocol.actions import DeltaLine, Line
 from lakeshare.server.openapi import OPERATIONS, describe
-from lakeshare.server.sharing import _ENDPOINTS, PREFIX
+from lakeshare.server.sharing import ENDPOINTS, PREFIX
 from provider import Provider, orders
 from served import Served, served
 
-ENDPOINTS = [(method, path) for method, path, *_ in _ENDPOINTS]
+ROUTES = [(method, path) for method, path, *_ in ENDPOINTS]
 REAL = {
     "share": "sales",
     "schema": "retail",
@@ -38,10 +38,10 @@ REAL = {
 
 
 def test_describes_every_route_and_no_other():
-    assert set(OPERATIONS) == set(ENDPOINTS)
+    assert set(OPERATIONS) == set(ROUTES)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=" ".join)
+@pytest.mark.parametrize("endpoint", ROUTES, ids=" ".join)
 def test_a_route_without_an_entry_would_be_noticed(endpoint):
     assert describe([endpoint])["paths"]
     with pytest.raises(KeyError):
@@ -53,11 +53,11 @@ async def test_is_served_to_everybody(provider: Provider):
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/json")
     assert "max-age" in answer.headers["cache-control"]
-    assert answer.json() == json.loads(json.dumps(describe(ENDPOINTS)))
+    assert answer.json() == json.loads(json.dumps(describe(ROUTES)))
 
 
 def test_every_parameter_of_a_path_is_described():
-    for path, operations in describe(ENDPOINTS)["paths"].items():
+    for path, operations in describe(ROUTES)["paths"].items():
         for operation in operations.values():
             described = {item["name"] for item in operation["parameters"] if item["in"] == "path"}
             assert described == {part[1:-1] for part in path.split("/") if part.startswith("{")}
@@ -79,7 +79,7 @@ def lake(tmp_path_factory) -> Iterator[Served]:
 
 def aimed() -> dict:
     """The description, with parameters that often hit what the fixture shares."""
-    document = describe(ENDPOINTS)
+    document = describe(ROUTES)
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation["parameters"]:

@@ -9,7 +9,7 @@ import pytest
 
 from lakeshare.operations.delete_recipient import delete_recipient
 from lakeshare.operations.revoke_share import revoke_share
-from lakeshare.server.sharing import _ENDPOINTS, PREFIX
+from lakeshare.server.sharing import ENDPOINTS, PREFIX
 from provider import ADMIN, Provider, orders
 
 TABLE = f"{PREFIX}/shares/sales/schemas/retail/tables/orders"
@@ -36,7 +36,7 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> str:
     return body["message"]
 
 
-@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, *_ in _ENDPOINTS])
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, *_ in ENDPOINTS])
 class TestEveryRoute:
     async def refused(self, provider: Provider, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
         answer = await provider.client.request(method, concrete(path), headers=headers)
@@ -95,7 +95,7 @@ class TestEveryRoute:
         assert method in answer.headers["allow"]
 
     async def test_audits_success_and_refusal_under_the_action(self, sales: Provider, bearer, method: str, path: str):
-        action = next(action for verb, known, action, _ in _ENDPOINTS if (verb, known) == (method, path))
+        action = next(action for verb, known, action, _ in ENDPOINTS if (verb, known) == (method, path))
         token = await sales.recipient("partner", "sales")
         await sales.client.request(method, concrete(path), headers=bearer(token))
         await sales.client.request(method, concrete(path), headers=bearer("wrong"))

@@ -10,7 +10,7 @@ from lakeshare.operations.fragments import end_line
 from lakeshare.operations.services import Services
 from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
-from lakeshare.protocol.requests import RangeRequest
+from lakeshare.protocol.requests import QueryRequest, RangeRequest
 
 FIRST_CHUNK_FILES = 64
 CHUNK_FILES = 512
@@ -41,8 +41,9 @@ class Part:
 
 def has_end(request: RangeRequest, capabilities: Capabilities) -> bool:
     """Whether the client expects an EndStreamAction (design: "Wire conventions")."""
-    asked = (request.max_files, request.page_token or None, getattr(request, "include_refresh_token", None) or None)
-    return capabilities.include_end_stream_action or any(value is not None for value in asked)
+    refreshes = isinstance(request, QueryRequest) and bool(request.include_refresh_token)
+    pages = request.max_files is not None or bool(request.page_token)
+    return capabilities.include_end_stream_action or refreshes or pages
 
 
 def end_part(ending: EndStreamAction) -> Part:

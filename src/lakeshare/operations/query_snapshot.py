@@ -1,6 +1,7 @@
 """A query of one version: the newest, an older one, or the one that a page or refresh token pins."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,6 +30,9 @@ from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.predicates import parse_json_hint, parse_sql_hint
 from lakeshare.protocol.requests import INT64_MAX, QueryRequest
 from lakeshare.tables.base import CommitTime, Snapshot
+
+MAX_HINT_CHARACTERS = 1_000_000
+"""Of all SQL hints of a request together; hints behind that are skipped, as hints may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ async def prepare_snapshot(
 def _hinted(snapshot: Snapshot, request: QueryRequest) -> pl.DataFrame:
     """What the hints leave of the snapshot: first the predicates, then the limit."""
     files = snapshot.files
-    hints = [parse_sql_hint(hint) for hint in request.predicate_hints or ()]
+    hints = [parse_sql_hint(hint) for hint in _affordable(request.predicate_hints or ())]
     if request.json_predicate_hints:
         hints.append(parse_json_hint(request.json_predicate_hints))
     predicates = [hint for hint in hints if hint is not None]
@@ -141,6 +145,16 @@ def _hinted(snapshot: Snapshot, request: QueryRequest) -> pl.DataFrame:
     if request.limit_hint is not None:
         files = limit(files, min(request.limit_hint, INT64_MAX))
     return files
+
+
+def _affordable(hints: Sequence[str]) -> Iterator[str]:
+    """The first hints, up to so many characters in all: parsing costs about a second per million."""
+    left = MAX_HINT_CHARACTERS
+    for hint in hints:
+        left -= len(hint)
+        if left < 0:
+            return
+        yield hint
 
 
 def _is_time_travel(request: QueryRequest) -> bool:

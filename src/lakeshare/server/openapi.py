@@ -20,7 +20,7 @@ from lakeshare.protocol.capabilities import HEADER as CAPABILITIES_HEADER
 from lakeshare.protocol.error_codes import ErrorCode
 from lakeshare.protocol.requests import MAX_RESULTS, PollRequest, QueryRequest
 from lakeshare.server.errors import STATUS
-from lakeshare.server.sharing import _ENDPOINTS, PREFIX
+from lakeshare.server.sharing import ENDPOINTS, PREFIX
 
 JsonSchema = dict[str, Any]
 
@@ -164,7 +164,7 @@ async def _serve(_: Request) -> Response:
 
 @cache
 def _rendered() -> bytes:
-    return msgspec.json.encode(describe((method, path) for method, path, *_ in _ENDPOINTS))
+    return msgspec.json.encode(describe((method, path) for method, path, *_ in ENDPOINTS))
 
 
 def describe(endpoints: Iterable[tuple[str, str]]) -> JsonSchema:

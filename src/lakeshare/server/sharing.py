@@ -207,7 +207,7 @@ def _bearer_token(request: Request) -> str | None:
 
 _TABLE = "/shares/{share}/schemas/{schema}/tables/{table}"
 
-_ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
+ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
     ("GET", "/shares", "deltaSharingListShares", _list_shares),
     ("GET", "/shares/{share}", "deltaSharingGetShare", _get_share),
     ("GET", "/shares/{share}/schemas", "deltaSharingListSchemas", _list_schemas),
@@ -226,7 +226,7 @@ _ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
 def sharing_routes() -> list[BaseRoute]:
     """One route a path, so that a method that none takes is told all that are taken."""
     by_path: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
-    for method, path, action, serve in _ENDPOINTS:
+    for method, path, action, serve in ENDPOINTS:
         by_path.setdefault(path, {})[method] = _endpoint(action, serve)
     return [Route(PREFIX + path, _by_method(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
 
