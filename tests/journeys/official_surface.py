@@ -32,7 +32,7 @@ def frame(pandas: pd.DataFrame) -> dict[str, Any]:
         pandas["_commit_timestamp"] = pd.to_datetime(pandas["_commit_timestamp"], unit="ms", utc=True)
     if "_commit_timestamp" in pandas:  # in delta format the client keeps whole seconds only
         pandas["_commit_timestamp"] = pandas["_commit_timestamp"].dt.floor("s")
-    return {"columns": list(pandas.columns), "rows": rows_of(pandas)}
+    return {"columns": list(pandas.columns), "rows": sorted(map(repr, rows_of(pandas).elements()))}
 
 
 def list_shares(profile: str) -> list[str]:

@@ -369,6 +369,8 @@ def test_a_query_runs_later_only_where_the_client_would_wait_for_it():
     assert not runs_later(QueryRequest(), Capabilities())
     assert not runs_later(QueryRequest(page_token="t"), ASYNC)
     assert runs_later(QueryRequest(page_token=""), ASYNC)
+    assert not runs_later(QueryRequest(starting_version=0), ASYNC)
+    assert runs_later(QueryRequest(starting_version=0, idempotency_key="k"), ASYNC)
     assert runs_later(QueryRequest(predicate_hints=["x" * (MOST_BYTES // 2)]), ASYNC)
     assert not runs_later(QueryRequest(predicate_hints=["x" * MOST_BYTES]), ASYNC)
 

@@ -83,11 +83,7 @@ def test_reads_changes_page_by_page_and_by_time(provider, spark, numbers):
 def test_streams_what_is_committed_between_its_runs(provider, spark, numbers, tmp_path, response_format):
     path = provider.share("spark.numbers", numbers, history=True)
     place = {"checkpoint": str(tmp_path / "checkpoint"), "output": str(tmp_path / "output")}
-    request = {
-        "path": path,
-        "options": {"responseFormat": response_format, "startingVersion": "1", "maxVersionsPerRpc": "2"},
-        "stream": place,
-    }
+    request = {"path": path, "options": {"responseFormat": response_format, "startingVersion": "1"}, "stream": place}
     assert ids(spark.read(**request)) == [2, 3, 4]
     append(numbers, 5)
     append(numbers, 6)
@@ -95,6 +91,18 @@ def test_streams_what_is_committed_between_its_runs(provider, spark, numbers, tm
     append(numbers, 7)
     assert ids(spark.read(**request)) == [2, 3, 4, 5, 6, 7]
     assert ids(spark.read(**request)) == [2, 3, 4, 5, 6, 7]
+
+
+@FORMATS
+def test_a_stream_takes_two_versions_at_a_time_where_it_is_told_so(
+    provider, spark, numbers, tmp_path, response_format
+):
+    path = provider.share("spark.numbers", numbers, history=True)
+    place = {"checkpoint": str(tmp_path / "checkpoint"), "output": str(tmp_path / "output")}
+    options = {"responseFormat": response_format, "startingVersion": "0", "maxVersionsPerRpc": "2"}
+    # The connector asks for versions once a run.
+    assert ids(spark.read(path, options=options, stream=place)) == [1, 2]
+    assert ids(spark.read(path, options=options, stream=place)) == [1, 2, 3, 4]
 
 
 @FORMATS

@@ -41,10 +41,13 @@ MOST_BYTES = 64 * 1024
 def runs_later(request: QueryRequest, capabilities: Capabilities) -> bool:
     """Whether the query is to be submitted.
 
-    A client that would wait takes an answer at once, too. It gets one for a further page of such an answer, and where
-    the request is too large to be kept.
+    A client that would wait takes an answer at once, too. It gets one for a further page of such an answer, where
+    the request is too large to be kept, and for a stream without a key: Spark's connector announces `asyncquery` on
+    its streams, and does not read a pending answer there.
     """
     if not capabilities.async_query or request.page_token:
+        return False
+    if request.is_stream and not request.submission_key:
         return False
     return len(encode_request(request)) <= MOST_BYTES
 
