@@ -42,7 +42,7 @@ def test_every_snippet_for_recipients_works(sample: Path, tmp_path: Path):
     location = tmp_path / "lakeshare-demo" / "lakehouse" / "acme_corp" / "retail" / "customers"
     lakeshare("table", "create", "acme_corp.retail.customers", "--location", str(location), home=home)
     lakeshare("share", "create", "external_retail", home=home)
-    lakeshare("share", "add", "external_retail", "acme_corp.retail.customers", home=home)
+    lakeshare("share", "add", "external_retail", "acme_corp.retail.customers", "--history", home=home)
     with running_server(home):
         lakeshare("recipient", "create", "partner_co", "--profile", str(tmp_path / "config.share"), home=home)
         lakeshare("grant", "external_retail", "--to", "partner_co", home=home)
@@ -50,7 +50,7 @@ def test_every_snippet_for_recipients_works(sample: Path, tmp_path: Path):
         ran = [run_block(*block, tmp_path) for block in [*snippets, *blocks(ROOT / "docs" / "recipients.md")]]
     assert ran.count("console") == 1
     assert ran.count("python") == 1
-    assert ran.count("official") == 2
+    assert ran.count("official") == 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -69,7 +69,7 @@ def run_block(kind: str, words: str, body: str, place: Path) -> str:
     if kind == "console":
         run_script([runnable(line[2:]) for line in body.splitlines()], place)
         return "console"
-    if kind == "python" and words == "official":
+    if kind == "python" and words in ("official", "official history"):
         assert OFFICIAL_CLIENT.exists(), "The official client's environment is not there. Run `make test`."
         subprocess.run([OFFICIAL_CLIENT, "-c", body], cwd=place, check=True, timeout=120)
         return "official"

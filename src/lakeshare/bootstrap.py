@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
@@ -17,8 +18,9 @@ from lakeshare.catalog.access import AccessCache
 from lakeshare.catalog.engine import open_engine
 from lakeshare.catalog.migrations import migrate
 from lakeshare.catalog.model import Table
-from lakeshare.catalog.sql import SqlCatalogStore
+from lakeshare.catalog.sql import SqlAsyncQueryStore, SqlCatalogStore
 from lakeshare.governance.keys import Keyring
+from lakeshare.operations.run_queries import run_query
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
 from lakeshare.settings import Settings
@@ -29,6 +31,8 @@ from lakeshare.tables.cache import SnapshotCache
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
 REPLAY_EVERY_SECONDS = 1.0
+QUERY_EVERY_SECONDS = 0.25
+QUERY_LOOPS = 4  # asynchronous queries that run at a time
 
 log = structlog.get_logger(__name__)
 
@@ -61,13 +65,16 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
         services = replace(_wire(settings, engine, spool, public_url), local_roots=_local_roots(settings))
         await services.catalog.set_public_url(public_url)
         app.state.services = services
-        replaying = asyncio.create_task(_replay_audit(engine, settings))
+        loops = [
+            asyncio.create_task(_replay_audit(engine, settings)),
+            *(asyncio.create_task(_run_queries(app)) for _ in range(QUERY_LOOPS)),
+        ]
         try:
             yield
         finally:
-            replaying.cancel()
-            with suppress(asyncio.CancelledError):
-                await replaying
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
             spool.close()
             engine.dispose()
 
@@ -117,6 +124,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
 
     return Services(
         catalog=catalog,
+        queries=SqlAsyncQueryStore(engine),
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
         tables=SnapshotCache(_freshness(settings), settings.cache_bytes, now_ms),
         audit=spool,
@@ -148,3 +156,16 @@ async def _replay_audit(engine: Engine, settings: Settings) -> None:
         except Exception as error:  # noqa: BLE001  a background loop outlives whatever breaks one turn
             log.warning("audit replay failed", error=str(error))
         await asyncio.sleep(REPLAY_EVERY_SECONDS)
+
+
+async def _run_queries(app: Starlette) -> None:
+    """Run asynchronous queries, one at a time, forever. Trouble is logged; the query is some worker's again later."""
+    worker = str(uuid.uuid4())
+    while True:
+        ran = False
+        try:
+            ran = await run_query(app.state.services, worker)
+        except Exception as error:  # noqa: BLE001  a background loop outlives whatever breaks one turn
+            log.warning("asynchronous queries cannot be run", error=str(error))
+        if not ran:
+            await asyncio.sleep(QUERY_EVERY_SECONDS)

@@ -2,6 +2,7 @@
 
 LakeshareError
 ├── InvalidValue               a value that the caller gave cannot be used
+│   ├── VersionGone            the table has no such version, or not any more
 │   └── MalformedRequest       the bytes are not what the protocol describes
 ├── AlreadyExists              the name is taken
 ├── NotFound                   absent, or not granted: the two look the same
@@ -9,6 +10,7 @@ LakeshareError
 ├── Unauthenticated            the credential is missing, unknown, expired or revoked
 ├── PermissionDenied           known, but not allowed
 ├── RequestTooLarge            more bytes than the server takes
+├── ResourceExhausted          the caller has as much as one may have; later there may be room
 ├── TableUnreadable            the table itself is broken; trying again will not help
 │   └── UnsupportedTableFeature
 └── Unavailable                something is down or busy; trying again may help
@@ -30,6 +32,10 @@ class LakeshareError(Exception):
 
 class InvalidValue(LakeshareError):
     """A value that the caller gave cannot be used."""
+
+
+class VersionGone(InvalidValue):
+    """The table has no such version, or its log does not reach back to it any more."""
 
 
 class MalformedRequest(InvalidValue):
@@ -58,6 +64,10 @@ class PermissionDenied(LakeshareError):
 
 class RequestTooLarge(LakeshareError):
     """The request has more bytes than the server takes."""
+
+
+class ResourceExhausted(LakeshareError):
+    """The caller has as much as one may have at a time; later there may be room."""
 
 
 class TableUnreadable(LakeshareError):

@@ -4,6 +4,9 @@
     another_process.py migrate-together HOME PROCESSES ROUNDS   a fresh HOME/roundN.db in each round, by all at once
     another_process.py shares HOME PREFIX N   creates PREFIX0, PREFIX1, ... and says each name once it is acknowledged
     another_process.py revoke HOME SHARE RECIPIENT
+    another_process.py lease HOME   leases, succeeds with and says queries until none is left
+    another_process.py lease-and-wait HOME   leases a query until 2,000, says it, and hangs
+    another_process.py submit HOME RECIPIENT_ID SHARE_ID TABLE_ID N   says `KEY QUERY` for the keys k0, k1, ...
 
 It says `ready` and starts when it is given a line; at the end it says `done`.
 """
@@ -17,10 +20,11 @@ from pathlib import Path
 
 from alembic import command, config  # noqa: F401  imported before the start: the work itself is what races
 
+from lakeshare.catalog.async_queries import AsyncQuery
 from lakeshare.catalog.engine import open_engine
 from lakeshare.catalog.migrations import migrate
 from lakeshare.catalog.model import Share
-from lakeshare.catalog.sql import SqlCatalogStore
+from lakeshare.catalog.sql import SqlAsyncQueryStore, SqlCatalogStore
 
 
 def main(action: str, home: str, *arguments: str) -> None:
@@ -35,6 +39,13 @@ def main(action: str, home: str, *arguments: str) -> None:
         asyncio.run(create_shares(SqlCatalogStore(engine), *arguments))
     elif action == "revoke":
         asyncio.run(SqlCatalogStore(engine).revoke(*arguments))
+    elif action == "lease":
+        asyncio.run(work_off(SqlAsyncQueryStore(engine)))
+    elif action == "lease-and-wait":
+        say(asyncio.run(SqlAsyncQueryStore(engine).lease("doomed", 1_000, 2_000)).id)
+        sys.stdin.readline()
+    elif action == "submit":
+        asyncio.run(submit_keys(SqlAsyncQueryStore(engine), *arguments))
     say("done")
 
 
@@ -66,6 +77,32 @@ async def create_shares(store: SqlCatalogStore, prefix: str, count: str) -> None
     for number in range(int(count)):
         await store.create_share(Share(str(uuid.uuid4()), f"{prefix}{number}", "x" * 2_000, number))
         say(f"{prefix}{number}")
+
+
+async def work_off(store: SqlAsyncQueryStore) -> None:
+    worker = str(uuid.uuid4())
+    while query := await store.lease(worker, 1_000, 2_000):
+        assert await store.succeed(query.id, worker, 1_500)
+        say(query.id)
+
+
+async def submit_keys(store: SqlAsyncQueryStore, recipient_id: str, share_id: str, table_id: str, count: str) -> None:
+    for number in range(int(count)):
+        own = AsyncQuery(
+            id=str(uuid.uuid4()),
+            recipient_id=recipient_id,
+            share_id=share_id,
+            table_id=table_id,
+            idempotency_key=f"k{number}",
+            request_hash="",
+            request="{}",
+            capabilities="{}",
+            version=0,
+            scope_hash="",
+            created_at=number,
+        )
+        kept = await store.submit(own, finished_before=0, pending=1_000_000, kept=1_000_000)
+        say(f"k{number} {kept.id}")
 
 
 def say(line: str) -> None:

@@ -42,6 +42,37 @@ def test_history_is_off_unless_asked_for(run, shared):
         assert not run("share", "show", share, "--json").document()["tables"][0]["history"]
 
 
+def test_history_can_begin_at_a_version(run, shared):
+    run("share", "create", "emea")
+    added = run("share", "add", "emea", "acme.retail.sales", "--start-version", "3")
+    assert "with its history from version 3 on." in added.stdout
+    assert re.search(
+        r"retail\.sales\s+acme\.retail\.sales\s+delta\s+from version 3", run("share", "show", "emea").stdout
+    )
+    (table,) = run("share", "show", "emea", "--json").document()["tables"]
+    assert (table["history"], table["start_version"]) == (True, 3)
+
+
+def test_a_start_version_of_0_is_the_whole_history(run, shared):
+    run("share", "create", "emea")
+    added = run("share", "add", "emea", "acme.retail.sales", "--start-version", "0")
+    assert "as retail.sales, with its history." in added.stdout
+    (table,) = run("share", "show", "emea", "--json").document()["tables"]
+    assert (table["history"], table["start_version"]) == (True, 0)
+
+
+def test_a_start_version_without_history_or_below_0_is_refused(run, shared):
+    run("share", "create", "emea")
+    for number in ("0", "3"):
+        refused = run("share", "add", "emea", "acme.retail.sales", "--no-history", "--start-version", number, expect=1)
+        assert f"The start version {number} needs history" in refused.stderr
+    assert "-1" in run("share", "add", "emea", "acme.retail.sales", "--start-version", "-1", expect=1).stderr
+    assert (
+        str(2**63) in run("share", "add", "emea", "acme.retail.sales", "--start-version", str(2**63), expect=1).stderr
+    )
+    assert run("share", "show", "emea", "--json").document()["tables"] == []
+
+
 def test_a_share_takes_a_table_once(run, shared):
     assert "retail.sales" in run("share", "add", "retail", "acme.retail.sales", expect=1).stderr
     assert "retail.sales" in run("share", "add", "retail", "acme.retail.sales", "--as", "a.b", expect=1).stderr

@@ -147,3 +147,22 @@ async def test_share_changes_are_audited_with_the_names_as_written(services, hom
         {"action": "REMOVE", "name": "Acme.Retail.Sales", "shared_as": "emea.Orders"}
     ]
     assert (deleted["action_name"], deleted["request_params"]) == ("deleteShare", {"name": "Retail"})
+
+
+async def test_a_start_version_is_kept_and_audited(services, home, sales):
+    await create_table(services, ALICE, "a.b.t", str(sales))
+    await create_share(services, ALICE, "s")
+    shared = await add_to_share(services, ALICE, "s", "a.b.t", history=True, start_version=7)
+    assert (shared.history, shared.start_version) == (True, 7)
+    assert list((await describe_share(services, "s")).tables) == [shared]
+    (update,) = json.loads(audited(home)[-1]["request_params"]["updates"])
+    assert update["start_version"] == "7"
+
+
+async def test_a_start_version_without_history_is_refused(services, sales):
+    await create_table(services, ALICE, "a.b.t", str(sales))
+    await create_share(services, ALICE, "s")
+    for version, history in ((0, False), (7, False), (-1, True), (2**63, True)):
+        with pytest.raises(InvalidValue, match=str(version)):
+            await add_to_share(services, ALICE, "s", "a.b.t", history=history, start_version=version)
+    assert list((await describe_share(services, "s")).tables) == []

@@ -1,6 +1,7 @@
 """Real Delta logs for tests, written by hand so that any shape of a log can be had; no data files."""
 
 import json
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,12 +35,13 @@ def metadata(
     *,
     partition_columns: Sequence[str] = (),
     configuration: Mapping[str, str] | None = None,
+    schema: Mapping[str, Any] = SCHEMA,
 ) -> Action:
     return {
         "metaData": {
             "id": table_id,
             "format": {"provider": "parquet", "options": {}},
-            "schemaString": json.dumps(SCHEMA),
+            "schemaString": json.dumps(schema),
             "partitionColumns": list(partition_columns),
             "configuration": dict(configuration or {}),
             "createdTime": 1_700_000_000_000,
@@ -55,22 +57,51 @@ def add(
     partition_values: Mapping[str, str | None] | None = None,
     stats: str | None = None,
     deletion_vector: Mapping[str, Any] | None = None,
+    data_change: bool = True,
+    base_row_id: int | None = None,
+    default_row_commit_version: int | None = None,
 ) -> Action:
     fields = {
         "path": path,
         "partitionValues": dict(partition_values or {}),
         "size": size,
         "modificationTime": modification_time,
-        "dataChange": True,
+        "dataChange": data_change,
         "stats": stats,
         "deletionVector": deletion_vector,
+        "baseRowId": base_row_id,
+        "defaultRowCommitVersion": default_row_commit_version,
     }
     return {"add": {name: value for name, value in fields.items() if value is not None}}
 
 
-def remove(path: str, *, deletion_vector: Mapping[str, Any] | None = None) -> Action:
-    vector = {} if deletion_vector is None else {"deletionVector": deletion_vector}
-    return {"remove": {"path": path, "deletionTimestamp": 1_700_000_000_000, "dataChange": True} | vector}
+def remove(
+    path: str,
+    *,
+    size: int | None = None,
+    partition_values: Mapping[str, str | None] | None = None,
+    deletion_vector: Mapping[str, Any] | None = None,
+    data_change: bool = True,
+) -> Action:
+    """What is not given is not written: such a remove has no extended file metadata."""
+    fields = {
+        "path": path,
+        "deletionTimestamp": 1_700_000_000_000,
+        "dataChange": data_change,
+        "size": size,
+        "partitionValues": partition_values,
+        "deletionVector": deletion_vector,
+    }
+    return {"remove": {name: value for name, value in fields.items() if value is not None}}
+
+
+def cdc(path: str, *, size: int = 1, partition_values: Mapping[str, str | None] | None = None) -> Action:
+    return {"cdc": {"path": path, "partitionValues": dict(partition_values or {}), "size": size, "dataChange": False}}
+
+
+def commit_info(in_commit_timestamp: int | None = None) -> Action:
+    time = {} if in_commit_timestamp is None else {"inCommitTimestamp": in_commit_timestamp}
+    return {"commitInfo": {"operation": "WRITE"} | time}
 
 
 def write_delta_log(root: Path, commits: Sequence[Sequence[Action]], *, first: int = 0) -> None:
@@ -82,6 +113,11 @@ def write_delta_log(root: Path, commits: Sequence[Sequence[Action]], *, first: i
 
 def commit_path(root: Path, version: int) -> Path:
     return root / "_delta_log" / f"{version:020d}.json"
+
+
+def set_time(path: Path, timestamp_ms: int) -> None:
+    """Make it a file of that time."""
+    os.utime(path, ns=(0, timestamp_ms * 1_000_000))
 
 
 def write_checkpoint(
@@ -193,6 +229,8 @@ _CHECKPOINT_SCHEMA = {
             "stats": pl.String,
             "tags": _TEXT_MAP,
             "deletionVector": _VECTOR,
+            "baseRowId": pl.Int64,
+            "defaultRowCommitVersion": pl.Int64,
         }
     ),
     "remove": pl.Struct({"path": pl.String, "deletionTimestamp": pl.Int64, "deletionVector": _VECTOR}),

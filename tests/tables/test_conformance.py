@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lakeshare.errors import InvalidValue, TableUnreadable
+from lakeshare.errors import InvalidValue, TableUnreadable, VersionGone
 from lakeshare.storage.backends import open_store
 from lakeshare.storage.locations import parse_location
 from lakeshare.tables import formats
-from lakeshare.tables.base import FILE_COLUMNS, TableSource
+from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS, TableSource
 from lakeshare.tables.formats import detect_format, open_table
 from samples import delta
 
@@ -80,3 +80,34 @@ async def test_a_table_that_is_gone_cannot_be_read(name: str, tmp_path: Path):
         await reader.load()
     with pytest.raises(TableUnreadable):
         await reader.refresh(snapshot)
+
+
+@every_format
+async def test_every_version_of_the_history_can_be_read_and_has_its_time(name: str, tmp_path: Path):
+    reader = open_table(sample(name, tmp_path))
+    newest, history = await reader.load(), await reader.history()
+    assert history.last == newest.version
+    for known in await history.times():
+        snapshot = await reader.load(known.version, history=history)
+        assert (snapshot.version, snapshot.timestamp) == (known.version, known.timestamp)
+        assert await reader.metadata_at(known.version) == (snapshot.protocol, snapshot.metadata)
+
+
+@every_format
+async def test_the_changes_since_the_first_version_add_up(name: str, tmp_path: Path):
+    reader = open_table(sample(name, tmp_path))
+    history = await reader.history()
+    commits = [commit async for commit in reader.commits(history.first, history.last)]
+    assert [commit.version for commit in commits] == [*range(history.first, history.last + 1)]
+    assert all(list(commit.files.columns)[: len(CHANGE_COLUMNS)] == [*CHANGE_COLUMNS] for commit in commits)
+    assert sorted(path for commit in commits for path in commit.files["path"]) == ["a", "b"]
+
+
+@every_format
+async def test_versions_that_are_not_there_are_refused(name: str, tmp_path: Path):
+    reader = open_table(sample(name, tmp_path))
+    beyond = (await reader.load()).version + 1
+    with pytest.raises(VersionGone, match=f"^Version {beyond} cannot be read: the table has version"):
+        await reader.load(beyond)
+    with pytest.raises(VersionGone, match=f"^Version {beyond} cannot be read: the table has version"):
+        await anext(reader.commits(0, beyond))

@@ -9,7 +9,7 @@ from deltalake.exceptions import DeltaError
 
 from golden import GoldenTable, golden_tables
 from lakeshare.errors import TableUnreadable
-from lakeshare.tables.base import FILE_COLUMNS, Snapshot, TableSource
+from lakeshare.tables.base import FILE_COLUMNS, Snapshot, TableSource, physical_partition_columns
 from lakeshare.tables.formats import open_table
 
 TABLES = golden_tables()
@@ -39,7 +39,7 @@ async def test_has_one_row_a_file_in_order(table: GoldenTable):
     assert snapshot.size_bytes == sum(files["size"])
     if partitioned:
         assert [field.name for field in files.schema["partition_values"].fields] == [
-            *snapshot.metadata.partition_columns
+            *physical_partition_columns(snapshot.metadata)
         ]
 
 

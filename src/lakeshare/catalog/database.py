@@ -44,18 +44,32 @@ class Database:
         unless the work gives False, which means that nothing changed."""
         return await asyncio.to_thread(self._write, work)
 
+    async def write_uncached(self, work: Work[T]) -> T:
+        """For a change to what no worker keeps in memory: on another thread. Does not bump the revision, and does not
+        wait for other writers where the database serves several at once."""
+        return await asyncio.to_thread(self._write_uncached, work)
+
     def _read(self, work: Work[T]) -> T:
         with translated_errors(), self._engine.connect() as connection:
             return work(connection)
 
     def _write(self, work: Work[T]) -> T:
-        with translated_errors(), self._engine.execution_options(**{WRITES: True}).begin() as connection:
+        with self._transaction() as connection:
             # SQLite has its lock since BEGIN; a server's writers queue here.
             connection.execute(select(state.c.revision).with_for_update())
             result = work(connection)
             if result is not False:
                 connection.execute(update(state).values(revision=state.c.revision + 1))
             return result
+
+    def _write_uncached(self, work: Work[T]) -> T:
+        with self._transaction() as connection:
+            return work(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with translated_errors(), self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            yield connection
 
 
 @contextmanager

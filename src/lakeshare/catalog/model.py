@@ -32,7 +32,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class SharedTable:
-    """A table inside a share, under the names that recipients see (`shared_as`)."""
+    """A table inside a share, under the names that recipients see (`shared_as`).
+
+    With `history`, recipients may read its versions from `start_version` on.
+    """
 
     share_id: str
     share: str
@@ -41,6 +44,7 @@ class SharedTable:
     table: Table
     history: bool
     added_at: int
+    start_version: int = 0
 
     @property
     def shared_as(self) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -91,6 +93,7 @@ shared_tables = Table(
     Column("table_id", Text, ForeignKey("tables.id"), nullable=False, index=True),
     Column("history", Boolean, nullable=False),
     Column("added_at", BigInteger, nullable=False),
+    Column("start_version", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("share_id", "schema_key", "name_key"),
     UniqueConstraint("share_id", "table_id"),  # PROTOCOL.md: a table's id is unique within the share
 )
@@ -124,6 +127,31 @@ grants = Table(
     Column("share_id", Text, ForeignKey("shares.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("granted_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("recipient_id", "share_id"),
+)
+
+async_queries = Table(
+    "async_queries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("recipient_id", Text, ForeignKey("recipients.id", ondelete="CASCADE"), nullable=False),
+    Column("share_id", Text, ForeignKey("shares.id", ondelete="CASCADE"), nullable=False),
+    Column("table_id", Text, ForeignKey("tables.id", ondelete="CASCADE"), nullable=False),
+    Column("idempotency_key", Text),
+    Column("request_hash", Text, nullable=False),
+    Column("request", Text, nullable=False),  # JSON, as are the capabilities
+    Column("capabilities", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("scope_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),  # pending, succeeded or failed
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger, index=True),
+    Column("lease_owner", Text),
+    Column("lease_until", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("recipient_id", "share_id", "table_id", "idempotency_key"),  # each query without a key is new
+    Index("ix_async_queries_state_created_at", "state", "created_at"),
 )
 
 audit_events = Table(

@@ -1,9 +1,11 @@
-"""`CatalogStore` over SQL: `queries` has the statements, `database.py` the threads and transactions."""
+"""The catalog's stores over SQL: `queries` has the statements, `database.py` the threads and transactions."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from lakeshare.catalog.async_queries import AsyncQuery
 from lakeshare.catalog.database import Database
 from lakeshare.catalog.model import (
     GrantedShare,
@@ -14,7 +16,7 @@ from lakeshare.catalog.model import (
     SharedTable,
     Table,
 )
-from lakeshare.catalog.queries import grants, recipients, shares, state, tables
+from lakeshare.catalog.queries import async_queries, grants, recipients, shares, state, tables
 
 
 class SqlCatalogStore:
@@ -68,6 +70,9 @@ class SqlCatalogStore:
     async def shared_tables(self, share: str) -> Sequence[SharedTable]:
         return await self._database.read(lambda connection: shares.tables_in_share(connection, share))
 
+    async def shared_table(self, share_id: str, table_id: str) -> SharedTable:
+        return await self._database.point_read(lambda connection: shares.shared_table(connection, share_id, table_id))
+
     async def create_recipient(self, recipient: Recipient, token: RecipientToken) -> None:
         await self._database.write(lambda connection: recipients.create_recipient(connection, recipient, token))
 
@@ -120,6 +125,63 @@ class SqlCatalogStore:
         if missing:
             granted |= await self._database.read(lambda connection: _load_shares(connection, missing))
         return RecipientAccess(recipient, token, {share.name.casefold(): granted[share.id] for share in opened})
+
+
+class SqlAsyncQueryStore:
+    """Implements `AsyncQueryStore`, as `SqlCatalogStore` does its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    async def submitted(
+        self, recipient_id: str, share_id: str, table_id: str, idempotency_key: str
+    ) -> AsyncQuery | None:
+        return await self._database.point_read(
+            lambda connection: async_queries.submitted(connection, recipient_id, share_id, table_id, idempotency_key)
+        )
+
+    async def submit(self, query: AsyncQuery, *, finished_before: int, pending: int, kept: int) -> AsyncQuery:
+        return await self._database.write_uncached(
+            lambda connection: async_queries.submit(connection, query, finished_before, pending, kept)
+        )
+
+    async def find(self, query_id: str) -> AsyncQuery | None:
+        return await self._database.point_read(lambda connection: async_queries.find(connection, query_id))
+
+    async def lease(self, worker: str, now: int, until: int) -> AsyncQuery | None:
+        while query_id := await self._database.point_read(lambda read: async_queries.next_waiting(read, now)):
+            leased = await self._database.write_uncached(partial(_lease, query_id, worker, now, until))
+            if leased is not None:
+                return leased
+        return None
+
+    async def extend_lease(self, query_id: str, worker: str, until: int) -> bool:
+        return await self._change_leased(query_id, worker, lease_until=until)
+
+    async def give_back(self, query_id: str, worker: str, not_before: int) -> bool:
+        return await self._change_leased(query_id, worker, lease_owner=None, lease_until=not_before)
+
+    async def succeed(self, query_id: str, worker: str, now: int) -> bool:
+        return await self._change_leased(query_id, worker, state="succeeded", finished_at=now)
+
+    async def fail(self, query_id: str, worker: str, now: int, code: str, message: str) -> bool:
+        return await self._change_leased(
+            query_id, worker, state="failed", finished_at=now, error_code=code, error_message=message
+        )
+
+    async def forget(self, finished_before: int) -> int:
+        if not await self._database.point_read(lambda read: async_queries.has_finished(read, finished_before)):
+            return 0
+        return await self._database.write_uncached(lambda connection: async_queries.forget(connection, finished_before))
+
+    async def _change_leased(self, query_id: str, worker: str, **values: str | int | None) -> bool:
+        return await self._database.write_uncached(
+            lambda connection: async_queries.change_leased(connection, query_id, worker, values)
+        )
+
+
+def _lease(query_id: str, worker: str, now: int, until: int, connection: Connection) -> AsyncQuery | None:
+    return async_queries.lease(connection, query_id, worker, now, until)
 
 
 def _load_shares(connection: Connection, missing: Sequence[Share]) -> dict[str, GrantedShare]:

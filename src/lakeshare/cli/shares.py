@@ -9,6 +9,7 @@ from lakeshare.cli.output import format_time, print_facts, print_heading, print_
 from lakeshare.cli.session import administrator, describe_issued_urls, run
 
 if TYPE_CHECKING:
+    from lakeshare.catalog.model import SharedTable
     from lakeshare.operations.describe_share import ShareDescription
     from lakeshare.operations.services import Services
 
@@ -40,18 +41,41 @@ def add(
         typer.Option("--as", metavar="SCHEMA.NAME", help="The name that recipients see; by default the table's own."),
     ] = None,
     history: Annotated[
-        bool, typer.Option("--history/--no-history", help="Whether recipients may read the table's earlier versions.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--history/--no-history",
+            help="Whether recipients may read the table's earlier versions.",
+            show_default="no-history",
+        ),
+    ] = None,
+    start_version: Annotated[
+        int | None,
+        typer.Option(
+            "--start-version", metavar="N", help="The first version that recipients may read; implies --history."
+        ),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Put a registered table into a share."""
     from lakeshare.operations.add_to_share import add_to_share
 
+    if history is None:
+        history = start_version is not None
     shared = run(
         home,
-        lambda services: add_to_share(services, administrator(), name, table, shared_as=shared_as, history=history),
+        lambda services: add_to_share(
+            services,
+            administrator(),
+            name,
+            table,
+            shared_as=shared_as,
+            history=history,
+            start_version=start_version,
+        ),
     )
-    kept = "with its history" if shared.history else "without history"
+    kept = {"no": "without history", "yes": "with its history"}.get(
+        _history(shared), f"with its history from version {shared.start_version} on"
+    )
     typer.echo(f"Added {shared.table.full_name} to share {shared.share} as {shared.shared_as}, {kept}.")
     typer.echo(f"Next: lakeshare grant {shared.share} --to RECIPIENT")
 
@@ -125,7 +149,7 @@ def show(name: Name, home: Home = None, as_json: Json = False) -> None:
     print_table(
         ["Shared as", "Table", "Format", "History"],
         [
-            [shared.shared_as, shared.table.full_name, shared.table.format, "yes" if shared.history else "no"]
+            [shared.shared_as, shared.table.full_name, shared.table.format, _history(shared)]
             for shared in described.tables
         ],
     )
@@ -143,6 +167,12 @@ def delete(name: Name, home: Home = None) -> None:
     typer.echo(run(home, work))
 
 
+def _history(shared: "SharedTable") -> str:
+    if not shared.history:
+        return "no"
+    return f"from version {shared.start_version}" if shared.start_version else "yes"
+
+
 def _share_document(described: "ShareDescription") -> dict[str, Any]:
     return {
         "name": described.share.name,
@@ -156,6 +186,7 @@ def _share_document(described: "ShareDescription") -> dict[str, Any]:
                 "table_id": shared.table.id,
                 "format": shared.table.format,
                 "history": shared.history,
+                "start_version": shared.start_version,
                 "added_at": shared.added_at,
             }
             for shared in described.tables

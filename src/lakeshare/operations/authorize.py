@@ -40,7 +40,12 @@ def authorize_table(access: RecipientAccess, name: TableName) -> tuple[SharedTab
     shared = granted and granted.by_name.get((name.schema.casefold(), name.table.casefold()))
     if not shared:
         raise _absent("table", str(name))
-    return shared, ReadScope(table_id=shared.table.id, history=shared.history)
+    return shared, read_scope(shared)
+
+
+def read_scope(shared: SharedTable) -> ReadScope:
+    """What every recipient of the share may touch of the table."""
+    return ReadScope(shared.table.id, history=shared.history, start_version=shared.start_version)
 
 
 def _absent(kind: str, name: str) -> NotFound:

@@ -1,8 +1,8 @@
-"""The five listings of the sharing API: what a recipient can read, by name order, in pages."""
+"""What a recipient can read: the listings of the sharing API, by name order, in pages, and one share or table."""
 
 from lakeshare.catalog.model import RecipientAccess, SharedTable
 from lakeshare.operations.audit_trail import record
-from lakeshare.operations.authorize import authorize_schema, authorize_share
+from lakeshare.operations.authorize import TableName, authorize_schema, authorize_share, authorize_table
 from lakeshare.operations.list_pages import PageRequest, cut_page
 from lakeshare.operations.services import Caller, Services
 from lakeshare.protocol import listing
@@ -62,6 +62,23 @@ async def list_all_tables(
     params = {"recipient_name": access.recipient.name, "share_name": granted.share.name}
     record(services, caller, "deltaSharingListAllTables", params)
     return listing.Page([_table(shared) for shared in found], token)
+
+
+async def get_table(
+    services: Services, caller: Caller, access: RecipientAccess, name: TableName
+) -> listing.DescribedTable:
+    """OpenSharing's description of one table: which format it can be read in."""
+    shared, _ = authorize_table(access, name)
+    params = {"recipient_name": access.recipient.name, "share_name": shared.share, "schema": shared.schema}
+    record(services, caller, "deltaSharingGetTable", params | {"table_full_name": shared.table.full_name})
+    return listing.DescribedTable(
+        name=shared.name,
+        schema=shared.schema,
+        share=shared.share,
+        share_id=shared.share_id,
+        id=shared.table.id,
+        format=shared.table.format,
+    )
 
 
 def _order(shared: SharedTable) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lakeshare.audit.events import AuditLog
 from lakeshare.catalog.access import AccessCache
+from lakeshare.catalog.async_queries import AsyncQueryStore
 from lakeshare.catalog.model import Table
 from lakeshare.catalog.store import CatalogStore
 from lakeshare.governance.keys import Keyring
@@ -18,6 +19,7 @@ Clock = Callable[[], int]
 @dataclass(frozen=True, slots=True)
 class Services:
     catalog: CatalogStore
+    queries: AsyncQueryStore
     access: AccessCache
     tables: SnapshotCache
     audit: AuditLog

@@ -31,6 +31,7 @@ _CODES: dict[type[errors.LakeshareError], ErrorCode] = {
     errors.UnsupportedTableFeature: ErrorCode.UNSUPPORTED_TABLE_FEATURE,
     errors.TableUnreadable: ErrorCode.TABLE_UNREADABLE,
     errors.RequestTooLarge: ErrorCode.REQUEST_TOO_LARGE,
+    errors.ResourceExhausted: ErrorCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: ErrorCode.TEMPORARILY_UNAVAILABLE,
 }
 _ERRORS = {str(code): error for error, code in _CODES.items()}

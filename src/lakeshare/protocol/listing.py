@@ -21,6 +21,17 @@ class Table(msgspec.Struct, frozen=True, rename="camel"):
     id: str
 
 
+class DescribedTable(msgspec.Struct, frozen=True, rename="camel"):
+    """What OpenSharing's `GET .../tables/{table}` answers. `format` is delta, iceberg, or both with a comma."""
+
+    name: str
+    schema: str
+    share: str
+    share_id: str
+    id: str
+    format: str
+
+
 class Page(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One page. `next_page_token` is absent on the last one."""
 

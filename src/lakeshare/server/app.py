@@ -12,6 +12,7 @@ from lakeshare.protocol.error_codes import ErrorCode
 from lakeshare.server.activation import activation_routes
 from lakeshare.server.errors import error_answer
 from lakeshare.server.files import file_routes
+from lakeshare.server.openapi import openapi_routes
 from lakeshare.server.sharing import sharing_routes
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -20,7 +21,7 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 def build_app(lifespan: Lifespan) -> Starlette:
     """The application. `lifespan` puts an operations.services.Services into `app.state.services`."""
     app = Starlette(
-        routes=[*sharing_routes(), *activation_routes(), *file_routes()],
+        routes=[*openapi_routes(), *sharing_routes(), *activation_routes(), *file_routes()],
         exception_handlers={HTTPException: _unrouted},
         lifespan=lifespan,
     )

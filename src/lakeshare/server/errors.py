@@ -33,6 +33,11 @@ def error_answer(code: ErrorCode, message: str, headers: dict[str, str] | None =
     return Response(body, STATUS[code], {**extra, **(headers or {})}, "application/json; charset=utf-8")
 
 
+def status_of(error: Exception, request_id: str) -> int:
+    """The status that an error would have had, had the answer not begun. The error is logged."""
+    return answer_to(error, request_id).status_code
+
+
 def answer_to(error: Exception, request_id: str) -> Response:
     """What the recipient sees of an error. An unexpected one is logged, and none of its text gets out."""
     if not isinstance(error, LakeshareError):

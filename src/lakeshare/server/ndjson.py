@@ -1,30 +1,43 @@
 """Streams an answer's lines: pulled off the event loop, one chunk at a time, no faster than the client takes them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 NDJSON = "application/x-ndjson; charset=utf-8"
 
-log = structlog.get_logger(__name__)
-
 
 class StreamedLines(Response):
-    """A response whose first chunk is at hand, and whose others are rendered while it is sent."""
+    """A response whose first chunk is at hand, and whose others are rendered while it is sent.
 
-    def __init__(self, first: bytes, rest: Iterator[bytes], headers: dict[str, str]) -> None:
+    Where rendering fails after that, the answer ends with the line that `broken_off` makes of the error; without it,
+    the connection breaks.
+    """
+
+    def __init__(
+        self,
+        first: bytes,
+        rest: Iterator[bytes],
+        headers: dict[str, str],
+        broken_off: Callable[[Exception], bytes] | None = None,
+    ) -> None:
         super().__init__(headers={**headers, "content-type": NDJSON})
         del self.headers["content-length"]
         self._first = first
         self._rest = rest
+        self._broken_off = broken_off
 
     @classmethod
-    async def start(cls, chunks: Iterator[bytes], headers: dict[str, str]) -> "StreamedLines":
+    async def start(
+        cls,
+        chunks: Iterator[bytes],
+        headers: dict[str, str],
+        broken_off: Callable[[Exception], bytes] | None = None,
+    ) -> "StreamedLines":
         """Render the first chunk, so that what fails there is still answered by a status of its own."""
-        return cls(await asyncio.to_thread(next, chunks), chunks, headers)
+        return cls(await asyncio.to_thread(next, chunks), chunks, headers, broken_off)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  Starlette's signature
         left = asyncio.create_task(_wait_until_gone(receive))
@@ -33,7 +46,7 @@ class StreamedLines(Response):
             chunk: bytes | None = self._first
             while chunk is not None and not left.done():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                chunk = await asyncio.to_thread(next, self._rest, None)
+                chunk = await self._next()
             if chunk is None:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -41,6 +54,15 @@ class StreamedLines(Response):
             close = getattr(self._rest, "close", None)
             if close is not None:
                 await asyncio.to_thread(close)
+
+    async def _next(self) -> bytes | None:
+        """The next chunk; the error's line where there is none for an error, and nothing after that."""
+        try:
+            return await asyncio.to_thread(next, self._rest, None)
+        except Exception as error:
+            if self._broken_off is None:
+                raise
+            return self._broken_off(error)
 
 
 async def _wait_until_gone(receive: Receive) -> None:

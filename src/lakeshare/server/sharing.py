@@ -9,20 +9,38 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from lakeshare.catalog.model import RecipientAccess
-from lakeshare.errors import InvalidValue, LakeshareError, RequestTooLarge, Unavailable
+from lakeshare.errors import LakeshareError, RequestTooLarge, Unavailable
+from lakeshare.operations.answers import LinesAnswer, broken_off_line
+from lakeshare.operations.async_queries import StatusAnswer
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.authenticate import authenticate
-from lakeshare.operations.authorize import TableName, authorize_table
+from lakeshare.operations.authorize import TableName
 from lakeshare.operations.list_pages import PageRequest
-from lakeshare.operations.list_shared import get_share, list_all_tables, list_schemas, list_shares, list_tables
+from lakeshare.operations.list_shared import (
+    get_share,
+    get_table,
+    list_all_tables,
+    list_schemas,
+    list_shares,
+    list_tables,
+)
+from lakeshare.operations.poll_query import poll_query
 from lakeshare.operations.query_table import query_table
 from lakeshare.operations.services import Caller, Services
+from lakeshare.operations.submit_query import runs_later, submit_query
+from lakeshare.operations.table_changes import table_changes
 from lakeshare.operations.table_metadata import table_metadata
 from lakeshare.operations.table_version import table_version
-from lakeshare.protocol.capabilities import HEADER as CAPABILITIES_HEADER, parse_capabilities
-from lakeshare.protocol.requests import decode_query, parse_max_results
+from lakeshare.protocol.capabilities import (
+    FILE_ID_HASH_HEADER,
+    HEADER as CAPABILITIES_HEADER,
+    Capabilities,
+    parse_capabilities,
+    render_capabilities,
+)
+from lakeshare.protocol.requests import decode_poll, decode_query, parse_max_results
 from lakeshare.server.callers import caller_of
-from lakeshare.server.errors import answer_to
+from lakeshare.server.errors import answer_to, status_of
 from lakeshare.server.ndjson import NDJSON, StreamedLines
 
 PREFIX = "/delta-sharing"
@@ -52,6 +70,10 @@ async def _list_all_tables(services: Services, caller: Caller, access: Recipient
     return _json(await list_all_tables(services, caller, access, request.path_params["share"], _page(request)))
 
 
+async def _get_table(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
+    return _json(await get_table(services, caller, access, _table_name(request)))
+
+
 async def _table_version(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
     starting = request.query_params.get("startingTimestamp")
     version = await table_version(services, caller, access, _table_name(request), starting)
@@ -62,23 +84,66 @@ async def _table_metadata(services: Services, caller: Caller, access: RecipientA
     capabilities = parse_capabilities(request.headers.get(CAPABILITIES_HEADER))
     version, timestamp = request.query_params.get("version"), request.query_params.get("timestamp")
     answer = await table_metadata(services, caller, access, _table_name(request), capabilities, version, timestamp)
-    return Response(answer.body, headers=_table_headers(answer.version, answer.response_format), media_type=NDJSON)
+    responded = render_capabilities(answer.response_format, include_end_stream_action=False)
+    headers = {"delta-table-version": str(answer.version), CAPABILITIES_HEADER: responded}
+    return Response(answer.body, headers=headers, media_type=NDJSON)
 
 
 async def _query_table(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
     query = decode_query(await _body(request))
-    capabilities = parse_capabilities(request.headers.get(CAPABILITIES_HEADER))
+    capabilities = _capabilities(request)
+    if runs_later(query, capabilities):
+        status = await submit_query(services, caller, access, _table_name(request), query, capabilities)
+        return _status(status, capabilities)
     answer = await query_table(services, caller, access, _table_name(request), query, capabilities)
-    return await StreamedLines.start(answer.chunks, _table_headers(answer.version, answer.response_format))
+    return await _stream(answer, capabilities, caller)
 
 
-async def _table_changes(_: Services, __: Caller, access: RecipientAccess, request: Request) -> Response:
-    authorize_table(access, _table_name(request))
-    raise InvalidValue("The change data feed is not served yet.", hint="Query the table as it is now.")
+async def _poll_query(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
+    poll = decode_poll(await _body(request))
+    query_id, capabilities = request.path_params["queryId"], _capabilities(request)
+    answer = await poll_query(services, caller, access, _table_name(request), query_id, poll, capabilities)
+    if isinstance(answer, StatusAnswer):
+        return _status(answer, capabilities)
+    return await _stream(answer, capabilities, caller)
 
 
-def _table_headers(version: int, response_format: str) -> dict[str, str]:
-    return {"delta-table-version": str(version), CAPABILITIES_HEADER: f"responseformat={response_format}"}
+async def _table_changes(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
+    capabilities = _capabilities(request)
+    answer = await table_changes(services, caller, access, _table_name(request), request.query_params, capabilities)
+    return await _stream(answer, capabilities, caller)
+
+
+def _capabilities(request: Request) -> Capabilities:
+    return parse_capabilities(request.headers.get(CAPABILITIES_HEADER), request.headers.get(FILE_ID_HASH_HEADER))
+
+
+async def _stream(answer: LinesAnswer, capabilities: Capabilities, caller: Caller) -> Response:
+    """The answer's lines, with a last one that tells it where the answer breaks off and the client would listen."""
+    headers = {
+        "delta-table-version": str(answer.version),
+        CAPABILITIES_HEADER: render_capabilities(
+            answer.response_format, include_end_stream_action=capabilities.include_end_stream_action
+        ),
+    }
+    if capabilities.file_id_hash is not None:
+        headers[FILE_ID_HASH_HEADER] = capabilities.file_id_hash
+    if not answer.has_end:
+        return await StreamedLines.start(answer.chunks, headers)
+
+    def broken_off(error: Exception) -> bytes:
+        return broken_off_line(status_of(error, caller.request_id), caller.request_id)
+
+    return await StreamedLines.start(answer.chunks, headers, broken_off)
+
+
+def _status(answer: StatusAnswer, capabilities: Capabilities) -> Response:
+    headers = {CAPABILITIES_HEADER: "asyncquery=true"}
+    if answer.version is not None:
+        headers["delta-table-version"] = str(answer.version)
+    if capabilities.file_id_hash is not None:
+        headers[FILE_ID_HASH_HEADER] = capabilities.file_id_hash
+    return Response(answer.body, headers=headers, media_type=NDJSON)
 
 
 def _table_name(request: Request) -> TableName:
@@ -142,21 +207,36 @@ def _bearer_token(request: Request) -> str | None:
 
 _TABLE = "/shares/{share}/schemas/{schema}/tables/{table}"
 
-_ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
+ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
     ("GET", "/shares", "deltaSharingListShares", _list_shares),
     ("GET", "/shares/{share}", "deltaSharingGetShare", _get_share),
     ("GET", "/shares/{share}/schemas", "deltaSharingListSchemas", _list_schemas),
     ("GET", "/shares/{share}/schemas/{schema}/tables", "deltaSharingListTables", _list_tables),
     ("GET", "/shares/{share}/all-tables", "deltaSharingListAllTables", _list_all_tables),
     ("HEAD", _TABLE, "deltaSharingGetTableVersion", _table_version),
+    ("GET", _TABLE, "deltaSharingGetTable", _get_table),
     ("GET", f"{_TABLE}/version", "deltaSharingGetTableVersion", _table_version),
     ("GET", f"{_TABLE}/metadata", "deltaSharingGetTableMetadata", _table_metadata),
     ("POST", f"{_TABLE}/query", "deltaSharingQueriedTable", _query_table),
+    ("POST", f"{_TABLE}/queries/{{queryId}}", "deltaSharingPolledQuery", _poll_query),
     ("GET", f"{_TABLE}/changes", "deltaSharingQueriedTableChanges", _table_changes),
 )
 
 
 def sharing_routes() -> list[BaseRoute]:
-    return [
-        Route(PREFIX + path, _endpoint(action, serve), methods=[method]) for method, path, action, serve in _ENDPOINTS
-    ]
+    """One route a path, so that a method that none takes is told all that are taken."""
+    by_path: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
+    for method, path, action, serve in ENDPOINTS:
+        by_path.setdefault(path, {})[method] = _endpoint(action, serve)
+    return [Route(PREFIX + path, _by_method(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
+
+
+def _by_method(
+    endpoints: dict[str, Callable[[Request], Awaitable[Response]]],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        # HEAD is let in wherever GET is.
+        serve = endpoints.get(request.method) or endpoints["GET"]
+        return await serve(request)
+
+    return endpoint

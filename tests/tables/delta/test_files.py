@@ -1,7 +1,6 @@
 """The frame of active files: paths, partition values, statistics, deletion vectors, times."""
 
 import json
-import os
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +13,7 @@ from samples.delta import (
     metadata,
     protocol,
     remove,
+    set_time,
     write_checkpoint,
     write_delta_log,
     write_large_log,
@@ -172,7 +172,8 @@ async def test_statistics_that_a_checkpoint_keeps_as_columns_become_json_again(t
 
 async def test_the_time_is_the_commits(tmp_path: Path):
     write_delta_log(tmp_path, [START, [add("a")]])
-    os.utime(commit_path(tmp_path, 1), ns=(0, 1_600_000_000_123_000_000))
+    set_time(commit_path(tmp_path, 0), 1_600_000_000_000)
+    set_time(commit_path(tmp_path, 1), 1_600_000_000_123)
     assert (await load(tmp_path)).timestamp == 1_600_000_000_123
 
 
@@ -187,7 +188,7 @@ async def test_the_time_is_the_one_in_the_commit_where_the_table_keeps_it(tmp_pa
 
 async def test_the_time_is_the_checkpoints_where_the_commit_is_gone(tmp_path: Path):
     (path,) = write_checkpoint(tmp_path, 4, [*START, add("a")])
-    os.utime(path, ns=(0, 1_600_000_000_123_000_000))
+    set_time(path, 1_600_000_000_123)
     assert (await load(tmp_path)).timestamp == 1_600_000_000_123
 
 

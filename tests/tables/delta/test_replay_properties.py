@@ -25,7 +25,9 @@ from samples.delta import (
 from samples.tables import reader
 
 START = [protocol(), metadata(partition_columns=["p"])]
+VECTOR = "ab^-aqEH.-t@S}K{vb[*k^"
 SPELLINGS = ("{}", "./{}", "d/../{}", "%70{}", "file:{root}/{}", "{root}//{}")
+COLUMNS = ("path", "deletion_vector_id", "size", "modification_time", "partition_values")
 Model = dict[tuple[str, str | None], Action]
 
 actions = st.tuples(
@@ -39,9 +41,9 @@ def written(root: Path, version: int, number: int, action: tuple) -> tuple[tuple
     """The key that a reader should see, and the action that a writer wrote."""
     adds, file, spelling, vector_id, size = action
     name = f"{file}.parquet"
-    key = (f"p{name}" if "%70" in spelling else name, None if vector_id is None else f"uv@{vector_id}")
+    key = (f"p{name}" if "%70" in spelling else name, None if vector_id is None else f"u{VECTOR}@{vector_id}")
     path = spelling.format(name, root=root)
-    vector = None if vector_id is None else {"storageType": "u", "pathOrInlineDv": "v", "offset": vector_id}
+    vector = None if vector_id is None else {"storageType": "u", "pathOrInlineDv": VECTOR, "offset": vector_id}
     if not adds:
         return key, remove(path, deletion_vector=vector)
     values = {"p": str(size)} if size else {}
@@ -67,13 +69,25 @@ def rows(model: Model) -> list[tuple]:
 
 
 def frame_rows(files: pl.DataFrame) -> list[tuple]:
-    return files.select("path", "deletion_vector_id", "size", "modification_time", "partition_values").rows()
+    return files.select(COLUMNS).rows()
+
+
+async def replayed(root: Path, end: int) -> list[tuple]:
+    """The rows of the model of that version, made of the changes of every version before."""
+    files: dict[tuple[str, str | None], tuple] = {}
+    async for commit in reader(root).commits(0, end):
+        for kind, *row in commit.files.select("action", *COLUMNS).rows():
+            files.pop((row[0], row[1]), None)
+            if kind == "add":
+                files[row[0], row[1]] = tuple(row)
+    return sorted(files.values(), key=lambda row: (row[0], row[1] or ""))
 
 
 async def check(root: Path, log: Sequence[Sequence[tuple]], kinds: dict[int, str]) -> None:
     write_delta_log(root, [START])
     model: Model = {}
     known = [await reader(root).load()]
+    models = [model]
     for version, commit in enumerate(log, 1):
         changes = [written(root, version, number, action) for number, action in enumerate(commit)]
         write_delta_log(root, [[{"commitInfo": {}}, *(action for _, action in changes)]], first=version)
@@ -86,6 +100,10 @@ async def check(root: Path, log: Sequence[Sequence[tuple]], kinds: dict[int, str
         assert frame_rows(fresh.files) == frame_rows(loaded.files) == rows(model)
         assert fresh.size_bytes == loaded.size_bytes == sum(row[2] for row in rows(model))
         known.append(fresh)
+        models.append(model)
+    for version, earlier_model in enumerate(models):
+        assert frame_rows((await reader(root).load(version)).files) == rows(earlier_model)
+    assert await replayed(root, len(log)) == rows(model)
     for earlier in known:
         assert frame_rows((await reader(root).refresh(earlier)).files) == rows(model)
     newest_checkpoint = max((version for version in kinds if version <= len(log)), default=-1)

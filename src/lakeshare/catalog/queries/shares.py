@@ -15,7 +15,12 @@ SHARE_COLUMNS = (shares.c.id, shares.c.name, shares.c.comment, shares.c.created_
 """The fields of `Share`."""
 
 _shared_tables = select(
-    shared_tables.c.schema, shared_tables.c.name, shared_tables.c.history, shared_tables.c.added_at, *TABLE_COLUMNS
+    shared_tables.c.schema,
+    shared_tables.c.name,
+    shared_tables.c.history,
+    shared_tables.c.added_at,
+    shared_tables.c.start_version,
+    *TABLE_COLUMNS,
 ).select_from(shared_tables.join(FULL_TABLES, shared_tables.c.table_id == tables.c.id))
 
 
@@ -75,6 +80,7 @@ def add_to_share(connection: Connection, shared: SharedTable) -> None:
         "table_id": table.id,
         "history": shared.history,
         "added_at": shared.added_at,
+        "start_version": shared.start_version,
     }
     connection.execute(insert(shared_tables), values)
 
@@ -97,6 +103,16 @@ def remove_from_share(connection: Connection, share_name: str, schema: str, name
 
 def tables_in_share(connection: Connection, share_name: str) -> Sequence[SharedTable]:
     return _tables_of(connection, share(connection, share_name))
+
+
+def shared_table(connection: Connection, share_id: str, table_id: str) -> SharedTable:
+    holder = connection.execute(select(*SHARE_COLUMNS).where(shares.c.id == share_id)).one_or_none()
+    row = connection.execute(
+        _shared_tables.where(shared_tables.c.share_id == share_id, shared_tables.c.table_id == table_id)
+    ).one_or_none()
+    if holder is None or row is None:
+        raise NotFound(f"The share {share_id!r} does not hold the table {table_id!r}.")
+    return _to_shared_table(Share(*holder), row)
 
 
 def granted_share(connection: Connection, share: Share) -> GrantedShare:
@@ -134,8 +150,8 @@ def _tables_of(connection: Connection, share: Share) -> Sequence[SharedTable]:
 
 
 def _to_shared_table(share: Share, row: Sequence[Any]) -> SharedTable:
-    schema, name, history, added_at, *table = row
-    return SharedTable(share.id, share.name, schema, name, to_table(table), history, added_at)
+    schema, name, history, added_at, start_version, *table = row
+    return SharedTable(share.id, share.name, schema, name, to_table(table), history, added_at, start_version)
 
 
 def _key(shared: SharedTable) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The actions of a Delta log, as far as a reader of current rows needs them; other actions and fields are skipped."""
+"""The actions of a Delta log, as far as a reader of rows and of changes needs them; other ones are skipped."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import msgspec
 import polars as pl
 
 from lakeshare.errors import TableUnreadable
-from lakeshare.tables.base import FILE_COLUMNS, TableMetadata, TableProtocol
+from lakeshare.tables.base import CHANGE_COLUMNS, TableMetadata, TableProtocol
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -38,7 +39,9 @@ class Metadata(_Action, frozen=True):
 class DeletionVector(_Action, frozen=True):
     storage_type: str
     path_or_inline_dv: str
-    offset: int | None = None
+    offset: Int | None = None
+    size_in_bytes: Int | None = None
+    cardinality: Long | None = None
 
 
 class Add(_Action, frozen=True):
@@ -47,12 +50,31 @@ class Add(_Action, frozen=True):
     modification_time: Long
     partition_values: dict[str, str | None] | None = None
     stats: str | None = None
+    data_change: bool | None = None
     deletion_vector: DeletionVector | None = None
+    base_row_id: Long | None = None
+    default_row_commit_version: Long | None = None
 
 
 class Remove(_Action, frozen=True):
     path: str
+    size: Size | None = None
+    partition_values: dict[str, str | None] | None = None
+    stats: str | None = None
+    data_change: bool | None = None
     deletion_vector: DeletionVector | None = None
+    base_row_id: Long | None = None
+    default_row_commit_version: Long | None = None
+
+
+class Cdc(_Action, frozen=True):
+    path: str
+    size: Size
+    partition_values: dict[str, str | None] | None = None
+    data_change: bool | None = None
+
+
+FileAction = Add | Remove | Cdc
 
 
 class CommitInfo(_Action, frozen=True):
@@ -68,21 +90,29 @@ class Line(_Action, frozen=True):
 
     add: Add | None = None
     remove: Remove | None = None
+    cdc: Cdc | None = None
     meta_data: Metadata | None = None
     protocol: Protocol | None = None
     commit_info: CommitInfo | None = None
     sidecar: Sidecar | None = None
 
 
-ACTION_COLUMNS = FILE_COLUMNS | {"removed": pl.Boolean}
-NO_FILES = pl.DataFrame(schema=ACTION_COLUMNS)
+class HeadLine(_Action, frozen=True):
+    """A `Line` for one who asks for no files, and does not want to wait for them."""
+
+    meta_data: Metadata | None = None
+    protocol: Protocol | None = None
+    commit_info: CommitInfo | None = None
+
+
+NO_FILES = pl.DataFrame(schema=CHANGE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What one commit, or one checkpoint, says.
 
-    `files` has a row a file action, in the log's order: ACTION_COLUMNS with paths as they are written, and
+    `files` has a row a file action, in the log's order: CHANGE_COLUMNS with paths as they are written, and
     `partition_values`, a Struct with the log's own keys, absent where no action has any.
     """
 

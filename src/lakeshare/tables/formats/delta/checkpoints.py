@@ -8,22 +8,23 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 
 from lakeshare.errors import TableUnreadable
-from lakeshare.tables.formats.delta.actions import Actions, Metadata, Protocol, table_metadata, table_protocol
+from lakeshare.tables.base import DELETION_VECTOR
+from lakeshare.tables.formats.delta.actions import NO_FILES, Actions, Metadata, Protocol, table_metadata, table_protocol
 
 
-def parse_checkpoint(data: bytes) -> Actions:
+def parse_checkpoint(data: bytes, *, files: bool = True) -> Actions:
     """The actions of a Parquet checkpoint (or one part of it, or a sidecar). Its removes are tombstones: left out.
 
-    Raises TableUnreadable where the data is no checkpoint.
+    So are its files and sidecars where they are not wanted. Raises TableUnreadable where the data is no checkpoint.
     """
     try:
         scan = _scan(data)
         protocol, metadata = _last(scan, "protocol"), _last(scan, "metaData")
         return Actions(
-            files=_files(data, scan),
+            files=_files(data, scan) if files else NO_FILES,
             protocol=table_protocol(msgspec.convert(protocol, Protocol)) if protocol else None,
             metadata=table_metadata(msgspec.convert(metadata, Metadata)) if metadata else None,
-            sidecars=tuple(scan.select(pl.col("sidecar").struct.field("path").drop_nulls()).collect().to_series()),
+            sidecars=_sidecars(scan) if files else (),
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, msgspec.ValidationError) as error:
         # Polars panics on some damaged files, and a panic is no Exception.
@@ -41,8 +42,16 @@ _SCHEMA = pl.Schema(
                 "modificationTime": pl.Int64,
                 "stats": pl.String,
                 "deletionVector": pl.Struct(
-                    {"storageType": pl.String, "pathOrInlineDv": pl.String, "offset": pl.Int32}
+                    {
+                        "storageType": pl.String,
+                        "pathOrInlineDv": pl.String,
+                        "offset": pl.Int32,
+                        "sizeInBytes": pl.Int32,
+                        "cardinality": pl.Int64,
+                    }
                 ),
+                "baseRowId": pl.Int64,
+                "defaultRowCommitVersion": pl.Int64,
             }
         ),
         "protocol": pl.Struct(
@@ -86,14 +95,16 @@ def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
             _ADD.field("size"),
             _ADD.field("modificationTime").alias("modification_time"),
             _ADD.field("stats"),
-            _unique_id(_ADD.field("deletionVector").struct),
-            pl.lit(value=False).alias("removed"),
+            *_rarely_there(data),
+            pl.lit("add").alias("action"),
             _ADD.field("partitionValues").alias("partition_values"),
         )
         .collect()
     )
     if files.select(pl.col("size", "modification_time").has_nulls()).row(0) != (False, False):
         raise TableUnreadable("its checkpoint names a file without a size or a time")
+    if "deletion_vector" in files.columns:
+        files = _with_vector_ids(files)
     if files["stats"].has_nulls() and (parsed := _stats_from_columns(data)) is not None:
         files = files.with_columns(pl.col("stats").fill_null(parsed))
     keys = files["partition_values"].map.keys().explode().unique().drop_nulls().sort()
@@ -103,10 +114,39 @@ def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
     return files.with_columns(pl.struct(values.get(key).alias(key) for key in keys).alias("partition_values"))
 
 
-def _unique_id(vector: "pl.expr.struct.ExprStructNameSpace") -> pl.Expr:
+def _rarely_there(data: bytes) -> list[pl.Expr]:
+    """The columns that most checkpoints lack, of those that this one has: a million nulls are not free."""
+    dtype = pl.read_parquet_schema(BytesIO(data)).get("add")
+    there = {field.name for field in dtype.fields} if isinstance(dtype, pl.Struct) else set()
+    return [_ADD.field(written).alias(name) for written, name in _RARE.items() if written in there]
+
+
+_RARE = {
+    "deletionVector": "deletion_vector",
+    "baseRowId": "base_row_id",
+    "defaultRowCommitVersion": "default_row_commit_version",
+}
+
+
+def _with_vector_ids(files: pl.DataFrame) -> pl.DataFrame:
     """Delta's unique id of a deletion vector: its storage type and place, then `@offset` where it has one."""
-    place = vector.field("storageType") + vector.field("pathOrInlineDv")
-    return (place + pl.format("@{}", vector.field("offset")).fill_null("")).alias("deletion_vector_id")
+    given = pl.col("deletion_vector").struct
+    if files["deletion_vector"].struct.unnest().select(pl.all().is_null().all()).row(0) == (True,) * 5:
+        return files.drop("deletion_vector")
+    place = given.field("storageType") + given.field("pathOrInlineDv")
+    named = files.with_columns(
+        (place + pl.format("@{}", given.field("offset")).fill_null("")).alias("deletion_vector_id"),
+        given.rename_fields([field.name for field in DELETION_VECTOR.fields]).alias("deletion_vector"),
+    )
+    nameless = pl.col("deletion_vector_id").is_null()
+    vector = pl.col("deletion_vector").struct
+    if named.select((nameless & pl.any_horizontal(vector.unnest().is_not_null())).any()).item():
+        raise TableUnreadable("its checkpoint has a malformed deletion vector")
+    return named.with_columns(pl.when(~nameless).then("deletion_vector").alias("deletion_vector"))
+
+
+def _sidecars(scan: pl.LazyFrame) -> tuple[str, ...]:
+    return tuple(scan.select(pl.col("sidecar").struct.field("path").drop_nulls()).collect().to_series())
 
 
 def _stats_from_columns(data: bytes) -> pl.Series | None:

@@ -34,8 +34,36 @@ class Listing:
 
     def missing_after(self, version: int) -> int | None:
         """The first version behind `version` whose commit is not there, though the log goes on."""
-        expected = range(version + 1, self.latest + 1)
-        return next((number for number in expected if number not in self.commits), None)
+        return self.missing(version + 1, self.latest)
+
+    def missing(self, start: int, end: int) -> int | None:
+        """The first of these versions, both ends included, whose commit is not there."""
+        return next((number for number in range(start, end + 1) if number not in self.commits), None)
+
+    def up_to(self, version: int) -> "Listing":
+        """The log as it was when that version was its newest."""
+        commits = {number: found for number, found in self.commits.items() if number <= version}
+        return Listing(commits, tuple(found for found in self.checkpoints if found.version <= version))
+
+    def unbroken(self) -> list[ObjectInfo]:
+        """The commits up to the newest version, without a gap; where it has none, its checkpoint alone."""
+        if self.latest not in self.commits:
+            return [self.checkpoints[0].parts[0]] if self.checkpoints else []
+        first = self.latest
+        while first - 1 in self.commits:
+            first -= 1
+        return [self.commits[version] for version in range(first, self.latest + 1)]
+
+    def readable_from(self) -> int | None:
+        """The first of the versions that can all be rebuilt, up to the newest; None where that cannot either."""
+        first = self.latest - len(self.unbroken()) + 1
+        bases = [found.version for found in self.checkpoints if found.version >= first - 1]
+        return 0 if first == 0 and 0 in self.commits else min(bases, default=None)
+
+    def has(self, version: int) -> bool:
+        """Whether the version can be rebuilt."""
+        log = self.up_to(version)
+        return log.latest == version >= 0 and log.readable_from() is not None
 
 
 def commit_key(version: int) -> str:

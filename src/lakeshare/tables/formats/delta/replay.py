@@ -6,7 +6,7 @@ from io import BytesIO
 import polars as pl
 
 from lakeshare.storage.locations import normalise_log_path, require_inside
-from lakeshare.tables.base import FILE_COLUMNS
+from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS
 
 KEY = ["path", "deletion_vector_id"]
 """What tells two files of a log apart, and orders them."""
@@ -17,7 +17,7 @@ def comparable(actions: pl.DataFrame, root: str, partition_columns: Sequence[str
 
     Raises TableUnreadable where a path names no file.
     """
-    columns = [*FILE_COLUMNS, "removed"]
+    columns = [*CHANGE_COLUMNS]
     spelled = actions.with_columns(normalised_paths(actions["path"], root))
     if not partition_columns:
         return spelled.select(columns)
@@ -28,21 +28,25 @@ def comparable(actions: pl.DataFrame, root: str, partition_columns: Sequence[str
 
 def active_files(checkpoint: pl.DataFrame) -> pl.DataFrame:
     """The active files of a checkpoint, given its `comparable` actions: its removes are tombstones and say nothing."""
-    files = _in_order(checkpoint.filter(~pl.col("removed")).drop("removed"))
+    # What no file has need not be sorted.
+    empty = [name for name in _RARE if checkpoint[name].null_count() == checkpoint.height]
+    files = _in_order(_added(checkpoint.drop(empty)))
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in KEY)
     repeats = files.select(same.slice(1).any()).item()
-    return files.unique(KEY, keep="last", maintain_order=True) if repeats else files
+    files = files.unique(KEY, keep="last", maintain_order=True) if repeats else files
+    nothing = [pl.lit(None, dtype=FILE_COLUMNS[name]).alias(name) for name in empty]
+    return files.with_columns(nothing).select(*FILE_COLUMNS, pl.exclude(*FILE_COLUMNS))
 
 
 def replay(files: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
-    """The active files after `changes`: `comparable` actions in the log's order."""
-    if changes.is_empty():
+    """The active files after `changes`: `comparable` actions in the log's order. Those on change files say nothing."""
+    last = changes.filter(pl.col("action") != "cdc").unique(KEY, keep="last")
+    if last.is_empty():
         return files
-    last = changes.unique(KEY, keep="last")
     # Joining all files would copy their statistics: only those with a touched path go through the join.
     touched = files["path"].is_in(last["path"].implode())
     still = files.filter(touched).join(last.select(KEY), on=KEY, how="anti", nulls_equal=True)
-    added = last.filter(~pl.col("removed")).drop("removed")
+    added = _added(last)
     active = _in_order(pl.concat([files.filter(~touched), still, added]))
     return _released(active) if 2 * active.height < files.height + changes.height else active
 
@@ -83,6 +87,13 @@ def _partition_value(column: str, keys: Sequence[str]) -> pl.Expr:
     names.sort(key=lambda name: name != column)
     values = pl.coalesce(pl.col("partition_values").struct.field(name) for name in names) if names else pl.lit(None)
     return values.cast(pl.String).alias(column)
+
+
+_RARE = ("deletion_vector", "base_row_id", "default_row_commit_version")
+
+
+def _added(actions: pl.DataFrame) -> pl.DataFrame:
+    return actions.filter(pl.col("action") == "add").drop("action", "data_change")
 
 
 def _in_order(files: pl.DataFrame) -> pl.DataFrame:

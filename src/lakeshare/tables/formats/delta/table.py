@@ -1,37 +1,39 @@
-"""Reads a Delta table: from its newest complete checkpoint and the commits behind it, then commit by commit."""
+"""Reads a Delta table: from a complete checkpoint and the commits behind it, then commit by commit."""
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
 
-import msgspec
 import polars as pl
 
-from lakeshare.errors import TableUnreadable
-from lakeshare.storage.base import ObjectInfo, ObjectMissing, ObjectStore
-from lakeshare.storage.locations import resolve_log_path
-from lakeshare.tables.base import Snapshot, TableMetadata, TableProtocol, TableSource
-from lakeshare.tables.formats.delta.actions import Actions, merge_actions
-from lakeshare.tables.formats.delta.checkpoints import parse_checkpoint
-from lakeshare.tables.formats.delta.commits import parse_actions
-from lakeshare.tables.formats.delta.listing import (
-    LAST_CHECKPOINT,
-    LOG,
-    SIDECARS,
-    Checkpoint,
-    Listing,
-    commit_key,
-    parse_listing,
-    version_prefix,
+from lakeshare.errors import TableUnreadable, Unavailable
+from lakeshare.storage.base import ObjectInfo, ObjectStore
+from lakeshare.tables.base import (
+    Commit,
+    Description,
+    Snapshot,
+    TableMetadata,
+    TableProtocol,
+    TableSource,
+    physical_partition_columns,
 )
+from lakeshare.tables.formats.delta.actions import Actions
+from lakeshare.tables.formats.delta.deletion_vectors import require_vectors_inside
+from lakeshare.tables.formats.delta.listing import Listing, commit_key, version_prefix
+from lakeshare.tables.formats.delta.log import BATCH_BYTES, DeltaLog, LogIncomplete, batches
 from lakeshare.tables.formats.delta.replay import active_files, comparable, replay, require_files_inside
+from lakeshare.tables.history import CommitHistory, rising_times, version_gone
 
-READS_AT_ONCE = 16
+NEAR_VERSIONS = 32
+"""Reading so many small commits is cheaper than reading a checkpoint."""
 
 
 async def detect(store: ObjectStore) -> bool:
     """Whether a Delta log, with a commit or a complete checkpoint, is at the store's root."""
-    return parse_listing(await store.list(LOG)).latest >= 0
+    return (await DeltaLog("", store).look()).latest >= 0
 
 
 def open_table(source: TableSource, store: ObjectStore) -> "DeltaTable":
@@ -44,17 +46,57 @@ class DeltaTable:
     def __init__(self, source: TableSource, store: ObjectStore) -> None:
         self._source = source
         self._store = store
+        self._log = DeltaLog(source.root, store)
 
-    async def load(self) -> Snapshot:
-        hint = await self._hinted_version()
-        # A hint may be wrong, and a log may be cleaned up while it is read: then a whole, fresh listing decides.
-        for start in (hint, 0) if hint else (0,):
-            with suppress(_LogIncomplete):
-                return await self._load(start)
-        try:
-            return await self._load(0)
-        except _LogIncomplete as error:
-            raise TableUnreadable(error.message, detail=error.detail) from error
+    async def load(self, version: int | None = None, *, history: CommitHistory | None = None) -> Snapshot:
+        if version is None:
+            return await self._newest()
+        snapshot = await _looked_at_twice(lambda: self._as_of(version))
+        history = history or await self.history()
+        if history.commit(version) != snapshot.proof:
+            return snapshot
+        return replace(snapshot, timestamp=(await history.time_of(version)).timestamp)
+
+    async def metadata_at(self, version: int, *, newest: Snapshot | None = None) -> Description:
+        if newest and version <= newest.version and await self._is_unchanged(version, newest):
+            return newest.protocol, newest.metadata
+        return await _looked_at_twice(lambda: self._described(version))
+
+    async def history(self, newest: Snapshot | None = None, *, known: CommitHistory | None = None) -> CommitHistory:
+        listing = await self._log.look()
+        if newest is None:
+            metadata = (await self.metadata_at(listing.latest))[1]
+        else:
+            listing, metadata = listing.up_to(newest.version), newest.metadata
+        commits = listing.unbroken()
+        if not commits:
+            raise TableUnreadable("it has no transaction log")
+        return CommitHistory(
+            listing.latest - len(commits) + 1,
+            commits,
+            stamped_from=_stamped_from(metadata),
+            read_time=self._time_held,
+            known=known.known if known else None,
+        )
+
+    async def commits(
+        self, start: int, end: int, *, history: CommitHistory | None = None, metadata: TableMetadata | None = None
+    ) -> AsyncIterator[Commit]:
+        history = history or await self.history()
+        history.require(start, end)
+        listing = await self._log.look(after=version_prefix(start))
+        gone = listing.missing(start, end)
+        if gone is not None:
+            fresh = await self.history()
+            raise version_gone(gone, fresh.first, fresh.last)
+        version = start
+        for batch in batches([listing.commits[number] for number in range(start, end + 1)]):
+            for actions in await self._read_commits(batch, history):
+                metadata = actions.metadata or metadata or (await self.metadata_at(version))[1]
+                files = await asyncio.to_thread(self._changed_files, actions, metadata)
+                timestamp = (await history.time_of(version)).timestamp
+                yield Commit(version, timestamp, files, actions.protocol, actions.metadata)
+                version += 1
 
     async def refresh(self, snapshot: Snapshot) -> Snapshot:
         grown, proven = await asyncio.gather(
@@ -66,7 +108,7 @@ class DeltaTable:
             return snapshot
         try:
             return await self._advance(snapshot)
-        except _LogIncomplete:
+        except LogIncomplete:
             return _not_older(await self.load(), snapshot)
 
     async def _still_proves(self, snapshot: Snapshot) -> bool:
@@ -74,41 +116,62 @@ class DeltaTable:
         proof = snapshot.proof
         return proof is not None and await self._store.info(proof.key) == proof
 
-    async def _hinted_version(self) -> int:
-        """The version that `_last_checkpoint` names, 0 where it does not help."""
-        try:
-            return msgspec.json.decode(await self._store.read(LAST_CHECKPOINT), type=_LastCheckpoint).version
-        except (ObjectMissing, ValueError, RecursionError):
-            return 0
+    async def _newest(self) -> Snapshot:
+        hint = await self._log.hinted_version()
+        # A hint may be wrong, and a log may be cleaned up while it is read: then a whole, fresh listing decides.
+        if hint:
+            with suppress(LogIncomplete):
+                return await self._rebuild(await self._log.look(after=version_prefix(hint)))
+        return await _looked_at_twice(self._rebuild_newest)
 
-    async def _load(self, start: int) -> Snapshot:
-        """The newest version, from what the log lists from version `start` on."""
-        listing = parse_listing(await self._store.list(LOG, after=version_prefix(start)))
+    async def _rebuild_newest(self) -> Snapshot:
+        return await self._rebuild(await self._log.look())
+
+    async def _as_of(self, version: int) -> Snapshot:
+        return await self._rebuild(await self._list_up_to(version))
+
+    async def _described(self, version: int) -> Description:
+        listing = await self._list_up_to(version)
+        base_version, base = await self._log.base(listing, files=False)
+        return _description(base, await self._log.tail(listing, base_version, files=False))
+
+    async def _list_up_to(self, version: int) -> Listing:
+        """The log as it was at that version. Raises VersionGone where it cannot be rebuilt."""
+        listing = await self._log.look()
+        first = listing.readable_from()
+        if first is None:
+            raise LogIncomplete("its transaction log has a gap" if listing.latest >= 0 else "it has no transaction log")
+        if not listing.has(version):
+            raise version_gone(version, first, listing.latest)
+        return listing.up_to(version)
+
+    async def _rebuild(self, listing: Listing) -> Snapshot:
+        """The newest version of what is listed."""
         if listing.latest < 0:
-            raise _LogIncomplete("it has no transaction log")
-        base_version, base = await self._base(listing)
-        tail = await self._tail(listing, base_version)
-        protocol, metadata = tail.protocol or base.protocol, tail.metadata or base.metadata
-        if protocol is None or metadata is None:
-            raise TableUnreadable(f"its transaction log has no {'metadata' if protocol else 'protocol'}")
-        files = await asyncio.to_thread(self._loaded_files, base, tail, metadata.partition_columns)
+            raise LogIncomplete("it has no transaction log")
+        base_version, base = await self._log.base(listing)
+        tail = await self._log.tail(listing, base_version)
+        protocol, metadata = _description(base, tail)
+        files = await asyncio.to_thread(self._loaded_files, base, tail, physical_partition_columns(metadata))
         committed = tail.in_commit_timestamp
         newest = listing.commits.get(listing.latest)
         if base_version == listing.latest and newest and _has_commit_timestamps(metadata):
-            committed = (await self._actions([newest.key]))[0].in_commit_timestamp
+            committed = await self._log.commit_time(newest)
         return _snapshot(listing, protocol, metadata, files, committed)
 
     async def _advance(self, snapshot: Snapshot) -> Snapshot:
         """The newest version, by the commits behind the one that `snapshot` has."""
-        listing = parse_listing(await self._store.list(LOG, after=commit_key(snapshot.version)))
+        listing = await self._log.look(after=commit_key(snapshot.version))
         if listing.latest <= snapshot.version:
-            raise _LogIncomplete("its transaction log is being replaced")
-        tail = await self._tail(listing, snapshot.version)
+            raise LogIncomplete("its transaction log is being replaced")
+        tail = await self._log.tail(listing, snapshot.version)
         metadata = tail.metadata or snapshot.metadata
-        if metadata.partition_columns != snapshot.metadata.partition_columns:
+        columns = physical_partition_columns(metadata)
+        if columns != physical_partition_columns(snapshot.metadata):
             return await self.load()
-        files = await asyncio.to_thread(self._advanced_files, snapshot.files, tail, metadata.partition_columns)
-        return _snapshot(listing, tail.protocol or snapshot.protocol, metadata, files, tail.in_commit_timestamp)
+        files = await asyncio.to_thread(self._advanced_files, snapshot.files, tail, columns)
+        protocol = tail.protocol or snapshot.protocol
+        return _snapshot(listing, protocol, metadata, files, tail.in_commit_timestamp, after=snapshot.timestamp)
 
     def _loaded_files(self, base: Actions, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
         files = active_files(comparable(base.files, self._source.root, partition_columns))
@@ -116,90 +179,81 @@ class DeltaTable:
 
     def _advanced_files(self, files: pl.DataFrame, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
         files = replay(files, comparable(tail.files, self._source.root, partition_columns))
-        require_files_inside(files, self._source.also)
+        self._require_inside(files)
         return files
 
-    async def _base(self, listing: Listing) -> tuple[int, Actions]:
-        """The newest checkpoint that can be read and is followed by every commit; version -1 where commits suffice."""
-        newest = listing.checkpoints[0].version if listing.checkpoints else -1
-        _require_commits(listing, newest)
-        reason = ""
-        for checkpoint in listing.checkpoints:
-            if listing.missing_after(checkpoint.version) is not None:
-                break
-            try:
-                return checkpoint.version, await self._checkpoint(checkpoint)
-            except (_LogIncomplete, TableUnreadable) as error:
-                reason = reason or f"{error.message}: {error.detail}"
-        if listing.missing_after(-1) is not None:
-            raise _LogIncomplete("its checkpoint cannot be read, and commits that could replace it are gone", reason)
-        return -1, merge_actions([])
+    def _changed_files(self, actions: Actions, metadata: TableMetadata) -> pl.DataFrame:
+        files = comparable(actions.files, self._source.root, physical_partition_columns(metadata))
+        self._require_inside(files)
+        return files
 
-    async def _checkpoint(self, checkpoint: Checkpoint) -> Actions:
-        parts = merge_actions(await self._actions([part.key for part in checkpoint.parts]))
-        sidecars = [self._sidecar_key(path) for path in parts.sidecars]
-        return merge_actions([parts, *await self._actions(sidecars)])
+    def _require_inside(self, files: pl.DataFrame) -> None:
+        require_files_inside(files, self._source.also)
+        require_vectors_inside(files, self._source.root, self._source.also)
 
-    def _sidecar_key(self, path: str) -> str:
-        """A sidecar's path is a name in the sidecars' own directory, or absolute."""
-        return resolve_log_path(path if "/" in path else f"{SIDECARS}/{path}", self._source.root)
+    async def _read_commits(self, batch: Sequence[ObjectInfo], history: CommitHistory) -> list[Actions]:
+        """What each of these commits says. Their times need not be read again."""
+        try:
+            read = await self._log.actions([commit.key for commit in batch])
+        except LogIncomplete as error:
+            raise Unavailable("The table's log is being cleaned up.", hint="Try again.", detail=error.detail) from error
+        times = {commit: actions.in_commit_timestamp for commit, actions in zip(batch, read, strict=True)}
+        history.known |= {commit: time for commit, time in times.items() if time is not None}
+        return read
 
-    async def _tail(self, listing: Listing, version: int) -> Actions:
-        """What all commits behind `version` say."""
-        _require_commits(listing, version)
-        commits = range(version + 1, listing.latest + 1)
-        return merge_actions(await self._actions([listing.commits[number].key for number in commits]))
+    async def _time_held(self, commit: ObjectInfo) -> int | None:
+        """The time that a commit of a history holds; none any more where it was cleaned up since."""
+        with suppress(LogIncomplete):
+            return await self._log.commit_time(commit)
+        return None
 
-    async def _actions(self, keys: Sequence[str]) -> list[Actions]:
-        """What each of these objects says. Parses in a thread."""
-        actions: list[Actions] = []
-        for start in range(0, len(keys), READS_AT_ONCE):
-            batch = keys[start : start + READS_AT_ONCE]
-            try:
-                data = await asyncio.gather(*(self._store.read(key) for key in batch))
-            except ObjectMissing as error:
-                raise _LogIncomplete("its transaction log lists a file that is not there", error.key) from error
-            actions += await asyncio.to_thread(_parse_all, batch, data)
-        return actions
+    async def _is_unchanged(self, version: int, newest: Snapshot) -> bool:
+        """Whether the few, small commits since `version` leave protocol and metadata as they are."""
+        if newest.version - version > NEAR_VERSIONS:
+            return False
+        listing = await self._log.look(after=version_prefix(version))
+        since = [listing.commits.get(number) for number in range(version, newest.version + 1)]
+        commits = [commit for commit in since if commit]
+        if len(commits) < len(since) or sum(commit.size for commit in commits) > BATCH_BYTES:
+            return False
+        with suppress(LogIncomplete):
+            read = await self._log.actions([commit.key for commit in commits[1:]], files=False)
+            return not any(actions.protocol or actions.metadata for actions in read)
+        return False
 
 
-class _LogIncomplete(Exception):  # noqa: N818  a reason to look again, not yet an error
-    """The log, as it was listed, does not give a version."""
-
-    def __init__(self, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.detail = detail
+Value = TypeVar("Value")
 
 
-class _LastCheckpoint(msgspec.Struct, frozen=True):
-    version: int
-
-
-def _require_commits(listing: Listing, version: int) -> None:
-    """Raises _LogIncomplete where a commit behind `version` is not there, though the log goes on."""
-    missing = listing.missing_after(version)
-    if missing is not None:
-        raise _LogIncomplete(f"its transaction log lacks version {missing}")
-
-
-def _parse_all(keys: Sequence[str], data: Sequence[bytes]) -> list[Actions]:
-    return [_parse(key, content) for key, content in zip(keys, data, strict=True)]
-
-
-def _parse(key: str, data: bytes) -> Actions:
+async def _looked_at_twice(read: Callable[[], Awaitable[Value]]) -> Value:
+    """A log may be cleaned up while it is read: then a fresh listing decides."""
+    with suppress(LogIncomplete):
+        return await read()
     try:
-        return parse_checkpoint(data) if key.endswith(".parquet") else parse_actions(data)
-    except TableUnreadable as error:
-        raise TableUnreadable(error.message, detail=f"{key}: {error.detail}") from error
+        return await read()
+    except LogIncomplete as error:
+        raise TableUnreadable(error.message, detail=error.detail) from error
+
+
+def _description(base: Actions, tail: Actions) -> Description:
+    protocol, metadata = tail.protocol or base.protocol, tail.metadata or base.metadata
+    if protocol is None or metadata is None:
+        raise TableUnreadable(f"its transaction log has no {'metadata' if protocol else 'protocol'}")
+    return protocol, metadata
 
 
 def _snapshot(
-    listing: Listing, protocol: TableProtocol, metadata: TableMetadata, files: pl.DataFrame, committed: int | None
+    listing: Listing,
+    protocol: TableProtocol,
+    metadata: TableMetadata,
+    files: pl.DataFrame,
+    committed: int | None,
+    *,
+    after: int | None = None,
 ) -> Snapshot:
-    proof = _proof(listing)
+    """The newest version of the listing, where `after` is the time of the version before the listing."""
     if committed is None or not _has_commit_timestamps(metadata):
-        committed = proof.modified_ms
+        committed = rising_times([commit.modified_ms for commit in listing.unbroken()], after=after)[-1]
     return Snapshot(
         version=listing.latest,
         timestamp=committed,
@@ -207,17 +261,23 @@ def _snapshot(
         metadata=metadata,
         files=files,
         size_bytes=int(files["size"].sum()),
-        proof=proof,
+        proof=listing.unbroken()[-1],
     )
-
-
-def _proof(listing: Listing) -> ObjectInfo:
-    """The newest commit; where it was cleaned up, the checkpoint of its version."""
-    return listing.commits.get(listing.latest) or listing.checkpoints[0].parts[0]
 
 
 def _has_commit_timestamps(metadata: TableMetadata) -> bool:
     return metadata.configuration.get("delta.enableInCommitTimestamps") == "true"
+
+
+def _stamped_from(metadata: TableMetadata) -> int | None:
+    """The version from which on commits hold their times: from the first, where no property says that it is later."""
+    if not _has_commit_timestamps(metadata):
+        return None
+    version = metadata.configuration.get("delta.inCommitTimestampEnablementVersion", "0")
+    return int(version) if _VERSION.fullmatch(version) else 0
+
+
+_VERSION = re.compile("[0-9]{1,19}")
 
 
 def _not_older(fresh: Snapshot, known: Snapshot) -> Snapshot:

@@ -1,0 +1,108 @@
+"""Answers of many lines: rendered in growing chunks while they are sent, audited before their last byte."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakeshare.catalog.model import RecipientAccess
+from lakeshare.operations.fragments import end_line
+from lakeshare.operations.services import Services
+from lakeshare.protocol.actions import EndStreamAction
+from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
+from lakeshare.protocol.requests import QueryRequest, RangeRequest
+
+FIRST_CHUNK_FILES = 64
+CHUNK_FILES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class LinesAnswer:
+    """`version` is for the header `delta-table-version`. `chunks` renders whole lines as it is pulled: pull it off the
+    event loop, and close it. `has_end` says whether an EndStreamAction ends it."""
+
+    version: int
+    response_format: ResponseFormat
+    chunks: Iterator[bytes]
+    has_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some lines, and the files (rows of a table's frame) that they give away."""
+
+    render: Callable[[], bytes]
+    files: pl.DataFrame | None = None
+
+    @property
+    def num_files(self) -> int:
+        return 0 if self.files is None else self.files.height
+
+
+def has_end(request: RangeRequest, capabilities: Capabilities) -> bool:
+    """Whether the client expects an EndStreamAction (design: "Wire conventions")."""
+    refreshes = isinstance(request, QueryRequest) and bool(request.include_refresh_token)
+    pages = request.max_files is not None or bool(request.page_token)
+    return capabilities.include_end_stream_action or refreshes or pages
+
+
+def end_part(ending: EndStreamAction) -> Part:
+    return Part(lambda: end_line(ending))
+
+
+def broken_off_line(http_status: int, request_id: str) -> bytes:
+    """The last line of an answer that cannot go on. It tells nothing of why but the status, by which Spark retries."""
+    return end_line(
+        EndStreamAction(
+            error_message=f"The answer broke off on the server. Ask again. Request {request_id}.",
+            http_status_error_code=http_status,
+        )
+    )
+
+
+def cut_files(files: pl.DataFrame, render: Callable[[pl.DataFrame], bytes]) -> list[Part]:
+    """Parts that are small enough to be a chunk: the first is the smallest, so that the first byte is soon there."""
+    ends = [FIRST_CHUNK_FILES, *range(FIRST_CHUNK_FILES + CHUNK_FILES, files.height + CHUNK_FILES, CHUNK_FILES)]
+    starts = [0, *ends]
+    return [
+        _file_part(files[start:end], render) for start, end in zip(starts, ends, strict=False) if start < files.height
+    ]
+
+
+def audited_chunks(parts: Sequence[Part], record: Callable[[list[pl.DataFrame], str | None], None]) -> Iterator[bytes]:
+    """The parts' lines. `record` gets the files that were sent, before the last chunk or when the answer breaks off.
+
+    There is at least one part.
+    """
+    sent, recorded = 0, False
+    pending: list[bytes] = []
+    waiting, target = 0, FIRST_CHUNK_FILES
+    try:
+        for number, part in enumerate(parts, start=1):
+            pending.append(part.render())
+            waiting += part.num_files
+            if number == len(parts):
+                recorded = True
+                record(_files(parts), None)
+            if number == len(parts) or waiting >= target:
+                yield b"".join(pending)
+                sent, pending, waiting, target = number, [], 0, CHUNK_FILES
+    finally:
+        if not recorded:
+            files = sum(part.num_files for part in parts)
+            given = _files(parts[:sent])
+            record(given, f"The answer broke off after {sum(map(len, given))} of {files} files.")
+
+
+def urls_expire_at(services: Services, access: RecipientAccess) -> int:
+    """Epoch seconds, rounded down; no URL outlives the token that asked for it."""
+    ends = services.clock() + services.url_seconds * 1000
+    return min(ends, access.token.expires_at or ends) // 1000
+
+
+def _file_part(files: pl.DataFrame, render: Callable[[pl.DataFrame], bytes]) -> Part:
+    return Part(lambda: render(files), files)
+
+
+def _files(parts: Sequence[Part]) -> list[pl.DataFrame]:
+    return [part.files for part in parts if part.files is not None]

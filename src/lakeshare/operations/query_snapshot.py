@@ -1,0 +1,176 @@
+"""A query of one version: the newest, an older one, or the one that a page or refresh token pins."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from lakeshare.audit.events import Result
+from lakeshare.catalog.model import RecipientAccess
+from lakeshare.datafiles.pruning import limit, prune
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
+from lakeshare.operations.audit_trail import record
+from lakeshare.operations.fragments import file_lines, header_lines
+from lakeshare.operations.history_scope import moment_to_version
+from lakeshare.operations.negotiate_format import negotiate_snapshot
+from lakeshare.operations.query_tokens import (
+    SnapshotPage,
+    open_page,
+    open_refresh,
+    page_holder,
+    request_hash,
+    seal_page,
+    seal_refresh,
+)
+from lakeshare.operations.read_table import AuthorizedTable, read_snapshot
+from lakeshare.operations.services import Caller, Services
+from lakeshare.protocol.actions import EndStreamAction
+from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
+from lakeshare.protocol.predicates import parse_json_hint, parse_sql_hint
+from lakeshare.protocol.requests import INT64_MAX, QueryRequest
+from lakeshare.tables.base import CommitTime, Snapshot
+
+MAX_HINT_CHARACTERS = 1_000_000
+"""Of all SQL hints of a request together; hints behind that are skipped, as hints may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSnapshot:
+    """What a query of one version answers, before it is cut into pages. `files` are in the snapshot's order."""
+
+    snapshot: Snapshot
+    response_format: ResponseFormat
+    files: pl.DataFrame
+
+
+async def query_snapshot(
+    services: Services,
+    caller: Caller,
+    access: RecipientAccess,
+    table: AuthorizedTable,
+    request: QueryRequest,
+    capabilities: Capabilities,
+    *,
+    pinned: int | None = None,
+    always_end: bool = False,
+) -> LinesAnswer:
+    """The files of one version that the hints leave, or a page of them.
+
+    `pinned` is the version where it was decided before, with every check; `always_end` ends the answer with an
+    EndStreamAction although the request does not ask for one. Raises InvalidValue, UnsupportedTableFeature,
+    TableUnreadable or Unavailable.
+    """
+    holder = page_holder(access, table, request_hash("query", request, capabilities))
+    page = open_page(services, holder, request.page_token, SnapshotPage) if request.page_token else None
+    if page is not None:
+        version: int | None = page.version
+    elif pinned is not None:
+        version = pinned
+    else:
+        version = await snapshot_version(services, access, table, request)
+
+    prepared = await prepare_snapshot(services, table, request, capabilities, version)
+    snapshot, response_format = prepared.snapshot, prepared.response_format
+    left = prepared.files if page is None else _behind(prepared.files, page.last_key)
+    files = left if request.max_files is None else left.head(request.max_files)
+
+    expires_at = urls_expire_at(services, access)
+    sign_urls = services.url_signer(table.shared.table, expires_at)
+    stamp = CommitTime(snapshot.version, snapshot.timestamp) if _is_time_travel(request) else None
+    root = table.shared.table.location
+
+    def render(some: pl.DataFrame) -> bytes:
+        return file_lines(some, response_format, sign_urls, expires_at * 1000, root=root, stamp=stamp)
+
+    parts = [
+        Part(lambda: header_lines(snapshot, response_format, stamped=stamp is not None)),
+        *cut_files(files, render),
+    ]
+    ends = always_end or has_end(request, capabilities)
+    if ends:
+        is_last_page = files.height == left.height
+        ending = EndStreamAction(
+            refresh_token=seal_refresh(services, holder, snapshot.version) if request.include_refresh_token else None,
+            next_page_token=None if is_last_page else seal_page(services, holder, _page_behind(snapshot, files)),
+            min_url_expiration_timestamp=expires_at * 1000 if files.height else None,
+        )
+        parts.append(end_part(ending))
+
+    def audit(sent: list[pl.DataFrame], error: str | None) -> None:
+        result: Result = {
+            "tableVersion": snapshot.version,
+            "activeAddFiles": snapshot.num_files,
+            "numAddFiles": sum(some.height for some in sent),
+            "scannedAddFileSize": sum(int(some["size"].sum()) for some in sent),
+            "limitHint": request.limit_hint,
+            "deltaSharingRecipientId": access.recipient.id,
+        }
+        record(services, caller, "deltaSharingQueriedTable", table.audit_params, result=result, error_message=error)
+
+    return LinesAnswer(snapshot.version, response_format, audited_chunks(parts, audit), ends)
+
+
+async def snapshot_version(
+    services: Services, access: RecipientAccess, table: AuthorizedTable, request: QueryRequest
+) -> int | None:
+    """The version that a request without a page token asks for; None is the newest. Raises InvalidValue."""
+    if request.refresh_token:
+        return open_refresh(services, page_holder(access, table, ""), request.refresh_token)
+    return await moment_to_version(services, table, request.version, request.timestamp)
+
+
+async def prepare_snapshot(
+    services: Services,
+    table: AuthorizedTable,
+    request: QueryRequest,
+    capabilities: Capabilities,
+    version: int | None,
+) -> PreparedSnapshot:
+    """Load, negotiate and prune: all that can still be refused once the version is decided."""
+    snapshot = await read_snapshot(services, table, version)
+    response_format = negotiate_snapshot(snapshot, capabilities, table.shown_as)
+    return PreparedSnapshot(snapshot, response_format, await asyncio.to_thread(_hinted, snapshot, request))
+
+
+def _hinted(snapshot: Snapshot, request: QueryRequest) -> pl.DataFrame:
+    """What the hints leave of the snapshot: first the predicates, then the limit."""
+    files = snapshot.files
+    hints = [parse_sql_hint(hint) for hint in _affordable(request.predicate_hints or ())]
+    if request.json_predicate_hints:
+        hints.append(parse_json_hint(request.json_predicate_hints))
+    predicates = [hint for hint in hints if hint is not None]
+    if predicates:
+        files = prune(files, predicates, snapshot.metadata.schema_string, snapshot.metadata.partition_columns)
+    if request.limit_hint is not None:
+        files = limit(files, min(request.limit_hint, INT64_MAX))
+    return files
+
+
+def _affordable(hints: Sequence[str]) -> Iterator[str]:
+    """The first hints, up to so many characters in all: parsing costs about a second per million."""
+    left = MAX_HINT_CHARACTERS
+    for hint in hints:
+        left -= len(hint)
+        if left < 0:
+            return
+        yield hint
+
+
+def _is_time_travel(request: QueryRequest) -> bool:
+    return request.version is not None or request.timestamp is not None
+
+
+def _key() -> tuple[pl.Expr, pl.Expr]:
+    """What a snapshot's files are ordered by."""
+    return pl.col("path"), pl.col("deletion_vector_id").fill_null("")
+
+
+def _behind(files: pl.DataFrame, last_key: tuple[str, str]) -> pl.DataFrame:
+    path, vector = _key()
+    return files.filter((path > last_key[0]) | ((path == last_key[0]) & (vector > last_key[1])))
+
+
+def _page_behind(snapshot: Snapshot, sent: pl.DataFrame) -> SnapshotPage:
+    path, vector = sent.tail(1).select(*_key()).row(0)
+    return SnapshotPage(snapshot.version, (path, vector))
