@@ -94,9 +94,7 @@ def test_streams_what_is_committed_between_its_runs(provider, spark, numbers, tm
 
 
 @FORMATS
-def test_a_stream_takes_two_versions_at_a_time_where_it_is_told_so(
-    provider, spark, numbers, tmp_path, response_format
-):
+def test_a_stream_takes_two_versions_at_a_time_where_it_is_told_so(provider, spark, numbers, tmp_path, response_format):
     path = provider.share("spark.numbers", numbers, history=True)
     place = {"checkpoint": str(tmp_path / "checkpoint"), "output": str(tmp_path / "output")}
     options = {"responseFormat": response_format, "startingVersion": "0", "maxVersionsPerRpc": "2"}
