@@ -24,7 +24,8 @@ from lakeshare.protocol.actions import (
     Line,
     QueryStatus,
 )
-from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS, CommitTime, Snapshot, TableMetadata, TableProtocol
+from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS, Snapshot, TableMetadata, TableProtocol
+from lakeshare.tables.history import CommitTime
 
 ROOT = "file:///lake/t"
 EXPIRES = 1_700_000_000_000

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lakeshare.errors import TableUnreadable, VersionGone
-from lakeshare.tables.base import CommitTime, TableSource
+from lakeshare.tables.base import TableSource
 from lakeshare.tables.cache import SnapshotCache
+from lakeshare.tables.history import CommitTime
 from samples.delta import add, commit_info, commit_path, metadata, protocol, set_time, write_checkpoint, write_delta_log
 
 START = [protocol(), metadata()]

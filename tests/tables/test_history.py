@@ -9,8 +9,7 @@ from hypothesis import given, strategies as st
 
 from lakeshare.errors import VersionGone
 from lakeshare.storage.base import ObjectInfo
-from lakeshare.tables.base import CommitTime
-from lakeshare.tables.history import CommitHistory, rising_times
+from lakeshare.tables.history import CommitHistory, CommitTime, rising_times
 from samples.delta import add, commit_info, commit_path, metadata, protocol, set_time, write_checkpoint, write_delta_log
 from samples.tables import reader
 

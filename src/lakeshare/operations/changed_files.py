@@ -21,7 +21,8 @@ from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import RangeRequest
 from lakeshare.storage.base import UrlSigner
-from lakeshare.tables.base import Commit, CommitTime, TableMetadata, TableProtocol
+from lakeshare.tables.base import Commit, TableMetadata, TableProtocol
+from lakeshare.tables.history import CommitTime
 
 
 @dataclass(frozen=True, slots=True)

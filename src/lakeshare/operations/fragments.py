@@ -16,8 +16,9 @@ from lakeshare.errors import UnsupportedTableFeature
 from lakeshare.protocol import actions
 from lakeshare.protocol.capabilities import ResponseFormat
 from lakeshare.storage.base import UrlSigner
-from lakeshare.tables.base import CommitTime, Snapshot, TableMetadata, TableProtocol
+from lakeshare.tables.base import Snapshot, TableMetadata, TableProtocol
 from lakeshare.tables.formats.delta.deletion_vectors import deletion_vector_key
+from lakeshare.tables.history import CommitTime
 
 
 def header_lines(snapshot: Snapshot, response_format: ResponseFormat, *, stamped: bool = False) -> bytes:

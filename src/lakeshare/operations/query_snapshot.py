@@ -29,7 +29,8 @@ from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.predicates import parse_json_hint, parse_sql_hint
 from lakeshare.protocol.requests import INT64_MAX, QueryRequest
-from lakeshare.tables.base import CommitTime, Snapshot
+from lakeshare.tables.base import Snapshot
+from lakeshare.tables.history import CommitTime
 
 MAX_HINT_CHARACTERS = 1_000_000
 """Of all SQL hints of a request together; hints behind that are skipped, as hints may be."""

@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import polars as pl
 
 from lakeshare.errors import TableUnreadable
 from lakeshare.storage.base import ObjectInfo
-
-if TYPE_CHECKING:
-    from lakeshare.tables.history import CommitHistory
+from lakeshare.tables.history import CommitHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +111,6 @@ a modification time; a cdc has a path, a size and partition values.
 
 
 @dataclass(frozen=True, slots=True)
-class CommitTime:
-    """A version, and its time in epoch milliseconds."""
-
-    version: int
-    timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """What one version changed, in the log's order. `protocol` and `metadata` are there where the commit holds them."""
 
@@ -160,7 +150,7 @@ class TableReader(Protocol):
     caller has spares `load` and `commits` a look at the newest version, which says how versions are timed.
     """
 
-    async def load(self, version: int | None = None, *, history: "CommitHistory | None" = None) -> Snapshot:
+    async def load(self, version: int | None = None, *, history: CommitHistory | None = None) -> Snapshot:
         """A version, by default the newest, read from storage.
 
         Raises VersionGone where the log does not reach back, or on, to `version`.
@@ -172,14 +162,14 @@ class TableReader(Protocol):
         `newest` may spare a look at a checkpoint: it still says it, where no commit since `version` says otherwise.
         """
 
-    async def history(self, newest: Snapshot | None = None, *, known: "CommitHistory | None" = None) -> "CommitHistory":
+    async def history(self, newest: Snapshot | None = None, *, known: CommitHistory | None = None) -> CommitHistory:
         """The versions whose commits the log still has, up to `newest` or the newest that there is.
 
         `known` is an earlier history of the table: what it read is not read again.
         """
 
     def commits(
-        self, start: int, end: int, *, history: "CommitHistory | None" = None, metadata: TableMetadata | None = None
+        self, start: int, end: int, *, history: CommitHistory | None = None, metadata: TableMetadata | None = None
     ) -> AsyncIterator[Commit]:
         """What versions `start` to `end`, both inclusive, changed. `metadata` is that of `start`, where it is known.
 

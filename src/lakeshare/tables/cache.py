@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from lakeshare.storage.base import ObjectInfo
 from lakeshare.storage.locations import scheme_of
-from lakeshare.tables.base import Commit, CommitTime, Description, Snapshot, TableSource
+from lakeshare.tables.base import Commit, Description, Snapshot, TableSource
 from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.formats import open_table
-from lakeshare.tables.history import CommitHistory
+from lakeshare.tables.history import CommitHistory, CommitTime
 
 COMMIT_BYTES = 400
 """About what a commit of a history takes in memory."""

@@ -6,11 +6,20 @@ then the commits whose times are asked for: a search reads as many as a bisectio
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakeshare.errors import VersionGone
 from lakeshare.storage.base import ObjectInfo
-from lakeshare.tables.base import CommitTime
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTime:
+    """A version, and its time in epoch milliseconds."""
+
+    version: int
+    timestamp: int
+
 
 ReadTime = Callable[[ObjectInfo], Awaitable[int | None]]
 """Reads the time that a commit holds, None where it holds none."""
