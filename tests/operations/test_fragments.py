@@ -180,12 +180,16 @@ def test_changes_in_parquet_format_are_add_cdf_and_remove(files):
 
 @given(frames(changes=True))
 def test_changes_in_delta_format_are_single_actions(files):
-    lines = parsed(change_lines(files, STAMP, "delta", sign, EXPIRES, root=ROOT), DeltaLine)
+    body = change_lines(files, STAMP, "delta", sign, EXPIRES, root=ROOT)
+    lines = parsed(body, DeltaLine)
     assert len(lines) == files.height
-    for row, line in zip(files.iter_rows(named=True), lines, strict=True):
+    for row, line, text in zip(files.iter_rows(named=True), lines, body.splitlines(), strict=True):
         action = getattr(line.file.delta_single_action, row["action"])
         check_delta(row, line.file, action, STAMP)
         assert action.data_change == row["data_change"]
+        # Spark reads no changes from a remove that does not say it.
+        said = json.loads(text)["file"]["deltaSingleAction"][row["action"]].get("extendedFileMetadata")
+        assert said is (True if row["action"] == "remove" else None)
 
 
 @given(frames(vectors=VECTORS.filter(bool)).filter(lambda files: files.height > 0))

@@ -1,6 +1,7 @@
 """Time travel, change data feed and streams by the sharing connector."""
 
 import ast
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from golden import golden_tables
+
 FORMATS = pytest.mark.parametrize("response_format", ["parquet", "delta"])
+
+needs_golden = pytest.mark.skipif(
+    os.environ.get("LAKESHARE_GOLDEN", "absent") == "absent", reason="LAKESHARE_GOLDEN names no tables"
+)
 
 
 def append(location: Path, *ids: int) -> None:
@@ -68,6 +75,16 @@ def test_reads_the_changes_of_some_versions(provider, spark, numbers, response_f
     assert kinds == {2: "delete", 3: "insert", 4: "insert"}
 
 
+@needs_golden
+def test_reads_the_changes_of_a_table_with_deletion_vectors_as_deltas_library_does(provider, spark, golden_read):
+    table = next(table for table in golden_tables() if table.name == "cdf-table-with-cdc-and-dvs")
+    path = provider.share("spark.vectors", table.table_dir, history=True)
+    options = {"readChangeFeed": "true", "startingVersion": "0"}
+    changes = spark.read(path, options=options | {"responseFormat": "delta"})
+    assert changes == spark.read(str(table.table_dir), options=options, format="delta")
+    golden_read(table.name)
+
+
 def test_reads_changes_page_by_page_and_by_time(provider, spark, numbers):
     path = provider.share("spark.numbers", numbers, history=True)
     conf = {
@@ -101,6 +118,20 @@ def test_a_stream_takes_two_versions_at_a_time_where_it_is_told_so(provider, spa
     # The connector asks for versions once a run.
     assert ids(spark.read(path, options=options, stream=place)) == [1, 2]
     assert ids(spark.read(path, options=options, stream=place)) == [1, 2, 3, 4]
+
+
+@FORMATS
+@pytest.mark.parametrize("paged", ["true", "false"])
+def test_streams_with_asynchronous_queries(provider, spark, numbers, tmp_path, response_format, paged):
+    path = provider.share("spark.numbers", numbers, history=True)
+    place = {"checkpoint": str(tmp_path / "checkpoint"), "output": str(tmp_path / "output")}
+    conf = {
+        "spark.delta.sharing.network.useAsyncQuery": "true",
+        "spark.delta.sharing.network.asyncQueryRetryInterval": "100",
+        "spark.delta.sharing.queryPagination.enabled": paged,
+    }
+    options = {"responseFormat": response_format, "startingVersion": "1"}
+    assert ids(spark.read(path, options=options, stream=place, conf=conf)) == [2, 3, 4]
 
 
 @FORMATS

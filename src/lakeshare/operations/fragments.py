@@ -158,6 +158,7 @@ def _tails(files: pl.DataFrame, response_format: ResponseFormat) -> list[str]:
     fields = [pl.lit('"partitionValues":'), _partition_values(files), *_field(files, "size", pl.col("size"))]
     if response_format == "delta":
         fields += _data_change(files)
+        fields += _extended_metadata(files)
         fields += _field(files, "modificationTime", pl.col("modification_time"))
         fields += _field(files, "baseRowId", pl.col("base_row_id"))
         fields += _field(files, "defaultRowCommitVersion", pl.col("default_row_commit_version"))
@@ -177,6 +178,14 @@ def _data_change(files: pl.DataFrame) -> list[pl.Expr]:
     if "data_change" in files.columns:
         return _field(files, "dataChange", pl.col("data_change"))
     return [pl.lit(',"dataChange":true')]
+
+
+def _extended_metadata(files: pl.DataFrame) -> list[pl.Expr]:
+    """A remove must say that its size and partition values are told: Spark reads no changes from one that does not."""
+    if "action" not in files.columns:
+        return []
+    said = pl.lit(',"extendedFileMetadata":true')
+    return [pl.when(pl.col("action") == "remove").then(said).otherwise(pl.lit(""))]
 
 
 def _field(files: pl.DataFrame, name: str, value: pl.Expr) -> list[pl.Expr]:
