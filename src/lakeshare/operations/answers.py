@@ -13,7 +13,7 @@ from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import QueryRequest, RangeRequest
 
 FIRST_CHUNK_FILES = 64
-CHUNK_FILES = 512
+CHUNK_FILES = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,10 +115,6 @@ def change_lines(
     return _lines(files.with_columns(of_adds), kinds, response_format, sign_urls, expires_at_ms, root, commit)
 
 
-_LINE_BREAKS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""Legal inside JSON text, but clients that split lines as Python's `str.splitlines` does would break there."""
-
-
 def _lines(
     files: pl.DataFrame,
     kinds: Sequence[str],
@@ -146,7 +142,15 @@ def _lines(
             f'{{"file":{{"id":"{file_id}",{shared},"deltaSingleAction":{{"{kind}":{{"path":"{url}",{tail}{end}'
             for kind, url, file_id, tail, end in zip(kinds, urls, ids, tails, ends, strict=True)
         ]
-    return "".join(lines).encode()
+    return _unbroken("".join(lines)).encode()
+
+
+def _unbroken(text: str) -> str:
+    """JSON text without the line breaks that are legal inside of it: clients that split lines as Python's
+    `str.splitlines` does would break there."""
+    if text.isascii():
+        return text
+    return text.replace("\u0085", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _file_id(path: str) -> str:
@@ -164,7 +168,7 @@ def _tails(files: pl.DataFrame, response_format: ResponseFormat) -> list[str]:
         fields += _field(files, "defaultRowCommitVersion", pl.col("default_row_commit_version"))
     fields += _field(files, "stats", _json_text("stats"))
     # Not `select`: where no field comes from a column, that would give one row.
-    rendered = files.with_columns(pl.concat_str(fields).str.replace_many(_LINE_BREAKS).alias("tail"))
+    rendered = files.with_columns(pl.concat_str(fields).alias("tail"))
     tails: list[str] = rendered["tail"].to_list()
     return tails
 
@@ -260,7 +264,4 @@ def _line(line: actions.Line) -> bytes:
 
 
 def _json(value: msgspec.Struct) -> str:
-    text = msgspec.json.encode(value).decode()
-    for character, escape in _LINE_BREAKS.items():
-        text = text.replace(character, escape)
-    return text
+    return _unbroken(msgspec.json.encode(value).decode())
