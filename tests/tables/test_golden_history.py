@@ -60,7 +60,7 @@ async def test_a_version_with_a_file_outside_the_table_is_refused_as_are_its_cha
 
 @pytest.mark.parametrize("name", ["cdf-table", "cdf-table-with-cdc-and-dvs", "deltalog-getChanges"])
 async def test_the_changes_of_all_versions_make_the_newest(name: str):
-    table = next(table for table in READABLE if table.name == name)
+    table = golden(name)
     commits = await changes(table)
     newest = await reader(table).load()
     assert [commit.version for commit in commits] == [*range(newest.version + 1)]
@@ -73,7 +73,7 @@ async def test_the_changes_of_all_versions_make_the_newest(name: str):
 
 @pytest.mark.parametrize(("name", "change_files"), [("cdf-table", 13), ("cdf-table-with-cdc-and-dvs", None)])
 async def test_change_files_are_there_with_their_sizes(name: str, change_files: int | None):
-    table = next(table for table in READABLE if table.name == name)
+    table = golden(name)
     recorded = pl.concat([commit.files.filter(pl.col("action") == "cdc") for commit in await changes(table)])
     assert recorded.height == (change_files or recorded.height) > 0
     for path, size in recorded.select("path", "size").iter_rows():
@@ -83,7 +83,7 @@ async def test_change_files_are_there_with_their_sizes(name: str, change_files: 
 
 @pytest.mark.parametrize("name", ["cdf-table-with-cdc-and-dvs", "dv-partitioned-with-checkpoint"])
 async def test_deletion_vectors_lie_where_their_descriptors_say(name: str):
-    table = next(table for table in READABLE if table.name == name)
+    table = golden(name)
     vectors = (await reader(table).load()).files["deletion_vector"].drop_nulls().to_list()
     assert vectors
     for vector in vectors:
@@ -92,3 +92,10 @@ async def test_deletion_vectors_lie_where_their_descriptors_say(name: str):
         size = int.from_bytes(data[vector["offset"] : vector["offset"] + 4], "big")
         assert size == vector["size_in_bytes"]
         assert vector["cardinality"] > 0
+
+
+def golden(name: str) -> GoldenTable:
+    table = next((table for table in READABLE if table.name == name), None)
+    if table is None:
+        pytest.skip(f"LAKESHARE_GOLDEN names no table {name!r}")
+    return table
