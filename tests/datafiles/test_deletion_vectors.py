@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from golden import golden_tables
-from lakeshare.datafiles.deletion_vectors import FRAME_BYTES, decode_z85, deleted_rows
+from lakeshare.datafiles.deletion_vectors import FRAME_BYTES, deleted_rows
+from lakeshare.datafiles.z85 import decode_z85
 from lakeshare.errors import TableUnreadable
 from lakeshare.protocol.actions import DeletionVector
 from lakeshare.storage.locations import parse_location

@@ -14,6 +14,7 @@ from struct import Struct
 
 import polars as pl
 
+from lakeshare.datafiles.z85 import decode_z85
 from lakeshare.errors import TableUnreadable
 from lakeshare.protocol.actions import DeletionVector
 
@@ -39,21 +40,6 @@ def deleted_rows(vector: DeletionVector, stored: bytes = b"") -> pl.Series:
         ) from error
 
 
-def decode_z85(text: str) -> bytes:
-    """The bytes that ZeroMQ's Base85 stands for (rfc.zeromq.org/spec/32). Raises ValueError where it is not that."""
-    if len(text) % 5 or not set(text) <= _DIGITS.keys():
-        raise ValueError(f"no Z85 text: {text[:40]!r}")
-    digits = [_DIGITS[character] for character in text]
-    words = (_word(digits[start : start + 5]) for start in range(0, len(digits), 5))
-    return b"".join(_BIG_U32.pack(word) for word in words)
-
-
-_DIGITS = {
-    character: digit
-    for digit, character in enumerate(
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-    )
-}
 _BIG_U32 = Struct(">I")
 _Z85_WORD = 4
 _U16 = Struct("<H")
@@ -66,15 +52,6 @@ _OFFSETS_FROM = 4
 """From so many containers on, a bitmap with runs has a table of offsets too."""
 _ARRAY_MAX = 4096
 _BITMAP_BYTES = 8192
-
-
-def _word(digits: Sequence[int]) -> int:
-    word = 0
-    for digit in digits:
-        word = word * 85 + digit
-    if word >> 32:
-        raise ValueError("five characters of Z85 stand for more than four bytes")
-    return word
 
 
 def _inline(vector: DeletionVector) -> bytes:

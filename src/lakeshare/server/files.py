@@ -23,6 +23,7 @@ from lakeshare.catalog.model import Table
 from lakeshare.errors import NotFound, PermissionDenied, Unavailable
 from lakeshare.operations.services import Services
 from lakeshare.server.byte_ranges import select
+from lakeshare.server.callers import wait_until_gone
 from lakeshare.server.errors import answer_to
 from lakeshare.storage.backends.local import open_below, path_of
 from lakeshare.storage.base import ObjectMissing
@@ -148,7 +149,7 @@ class _FilePart(Response):
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  Starlette's signature
-        gone = asyncio.create_task(_wait_until_gone(receive))
+        gone = asyncio.create_task(wait_until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             offset, stop = self._part.start, self._part.stop
@@ -171,11 +172,6 @@ class _FilePart(Response):
         if not chunk or (is_last and _etag(os.fstat(descriptor)) != self._opened.etag):
             raise Unavailable("A file changed while it was being sent.", detail=path_of(descriptor).name)
         return chunk
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _joined(request: Request) -> dict[str, str]:

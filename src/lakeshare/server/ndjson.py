@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from lakeshare.server.callers import wait_until_gone
+
 NDJSON = "application/x-ndjson; charset=utf-8"
 
 
@@ -40,7 +42,7 @@ class StreamedLines(Response):
         return cls(await asyncio.to_thread(next, chunks), chunks, headers, broken_off)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  Starlette's signature
-        left = asyncio.create_task(_wait_until_gone(receive))
+        left = asyncio.create_task(wait_until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             chunk: bytes | None = self._first
@@ -63,8 +65,3 @@ class StreamedLines(Response):
             if self._broken_off is None:
                 raise
             return self._broken_off(error)
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -5,8 +5,9 @@ import uuid
 import pytest
 from hypothesis import given, strategies as st
 
+from lakeshare.datafiles.z85 import decode_z85
 from lakeshare.errors import TableUnreadable
-from lakeshare.tables.formats.delta.deletion_vectors import decode_z85, deletion_vector_key
+from lakeshare.tables.formats.delta.deletion_vectors import deletion_vector_key
 
 ROOT = "file:///lake/t"
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
