@@ -126,7 +126,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         catalog=catalog,
         queries=SqlAsyncQueryStore(engine),
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
-        tables=SnapshotCache(_freshness(settings), settings.cache_bytes, now_ms),
+        tables=SnapshotCache(_freshness(settings), settings.memory_bytes, now_ms),
         audit=spool,
         keyring=keyring,
         clock=now_ms,
