@@ -102,7 +102,9 @@ async def test_a_saved_table_goes_on_as_it_grows(tmp_path: Path, disk: DiskCache
     source, tables = large_table(tmp_path / "t"), process(disk)
     await saved(tables, source)
     for version in range(2, 20):
-        write_delta_log(tmp_path / "t", [[add(f"new-{version:02}-{n}", stats=STATS) for n in range(400)]], first=version)
+        write_delta_log(
+            tmp_path / "t", [[add(f"new-{version:02}-{n}", stats=STATS) for n in range(400)]], first=version
+        )
         assert (await tables.snapshot(source)).num_files == FILES + 400 * (version - 1)
     again = await saved(tables, source)
     assert again.num_files == FILES + 400 * 18

@@ -35,7 +35,9 @@ class SnapshotCache:
     InvalidValue where no reader knows the source.
     """
 
-    def __init__(self, freshness_ms: Mapping[str, int], memory: ByteBudget, disk: DiskCache, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, freshness_ms: Mapping[str, int], memory: ByteBudget, disk: DiskCache, clock: Callable[[], int]
+    ) -> None:
         self._freshness_ms = freshness_ms
         self._clock = clock
         self._kept = memory
