@@ -49,14 +49,6 @@ class Settings:
     def audit_directory(self) -> Path:
         return self.home / "audit"
 
-    @property
-    def audit_directory(self) -> Path:
-        return self.home / "audit"
-
-    @property
-    def cache_directory(self) -> Path:
-        return self.home / "cache"
-
 
 def load_settings(
     home: Path | None = None, public_url: str | None = None, environment: Mapping[str, str] = os.environ

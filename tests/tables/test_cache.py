@@ -151,7 +151,7 @@ async def test_never_goes_back_to_an_older_version(tmp_path: Path, clock: Clock)
 
 async def test_the_least_recently_used_goes_first(tmp_path: Path, clock: Clock):
     a, b, c = (table(tmp_path / name, 100) for name in "abc")
-    size = (await cache(clock).snapshot(a)).files.estimated_size()
+    size = (await cache(clock).snapshot(a)).files.private_bytes
     tables = cache(clock, max_bytes=int(size * 2.5))
     first = {source: await tables.snapshot(source) for source in (a, b)}
     assert await tables.snapshot(a) is first[a], "used again"

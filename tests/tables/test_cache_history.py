@@ -118,7 +118,7 @@ async def test_a_table_that_was_replaced_has_no_version_of_the_old_one(source: T
 
 
 async def test_older_versions_count_against_the_budget(source: TableSource):
-    size = (await cache().snapshot_at(source, 4)).files.estimated_size()
+    size = (await cache().snapshot_at(source, 4)).files.private_bytes
     tables = cache(max_bytes=size * 2)
     first = await tables.snapshot_at(source, 4)
     for version in range(1, 4):

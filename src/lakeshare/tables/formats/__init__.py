@@ -24,7 +24,10 @@ async def detect_format(store: ObjectStore, location: str) -> str:
 
 @lru_cache(maxsize=4096)
 def open_table(source: TableSource) -> TableReader:
-    """The reader of a table, one for all who ask; touches no storage. Raises InvalidValue where the format or the scheme is unknown."""
+    """The reader of a table, one for all who ask; touches no storage.
+
+    Raises InvalidValue where the format or the scheme is unknown.
+    """
     if source.format not in _available():
         raise InvalidValue(f"Unknown table format {source.format!r}.", hint=f"Available: {', '.join(_available())}.")
     reader: TableReader = _module(source.format).open_table(source, open_store(source.root))
