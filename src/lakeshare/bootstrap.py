@@ -134,6 +134,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
         tables=SnapshotCache(_freshness(settings), memory, disk, now_ms),
         memory=memory,
+        disk=disk,
         audit=spool,
         keyring=keyring,
         clock=now_ms,
