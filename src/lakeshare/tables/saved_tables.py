@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager, ExitStack
 
 import structlog
 
-from lakeshare.datafiles.files import FileList, Segment
 from lakeshare.errors import LakeshareError, TableUnreadable
 from lakeshare.tables.base import Snapshot, TableReader, TableSource
 from lakeshare.tables.disk_cache import DiskCache
-from lakeshare.tables.saved_segments import SavedSegment, SavedVersion, load, save, saved_name
+from lakeshare.tables.saved_segments import SavedFiles, SavedVersion, load, save, saved_name
 
 SAVED_FROM_BYTES = 4 << 20
 """A smaller table is as soon read from its log."""
@@ -92,7 +91,7 @@ class SavedTables:
         self._saving[source] = task
         task.add_done_callback(lambda _: self._saving.pop(source, None))
 
-    def _save(self, source: TableSource, snapshot: Snapshot) -> SavedSegment | None:
+    def _save(self, source: TableSource, snapshot: Snapshot) -> SavedFiles | None:
         if snapshot.proof is None:
             return None
         version = SavedVersion(
@@ -103,17 +102,17 @@ class SavedTables:
             size_bytes=snapshot.size_bytes,
             proof=snapshot.proof,
         )
-        return save(self._disk, source, version, snapshot.files.frame())
+        return save(self._disk, source, version, snapshot.files)
 
 
-def _snapshot(saved: SavedSegment) -> Snapshot:
+def _snapshot(saved: SavedFiles) -> Snapshot:
     version = saved.version
     return Snapshot(
         version=version.version,
         timestamp=version.timestamp,
         protocol=version.protocol,
         metadata=version.metadata,
-        files=FileList.of(Segment(saved.frame, saved.key, is_mapped=True)),
+        files=saved.files,
         size_bytes=version.size_bytes,
         proof=version.proof,
     )
