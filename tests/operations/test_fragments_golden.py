@@ -35,7 +35,7 @@ async def test_the_lines_are_enough_to_read_a_table(table: GoldenTable):
     def sign(keys):
         return [f"{table.table_dir}/{key}" for key in keys]
 
-    body = header_lines(snapshot, "delta") + file_lines(snapshot.files, "delta", sign, 1, root=root)
+    body = header_lines(snapshot, "delta") + file_lines(snapshot.files.frame(), "delta", sign, 1, root=root)
     protocol, metadata, *files = (msgspec.json.decode(line, type=DeltaLine) for line in body.splitlines())
     assert protocol.protocol.delta_protocol is not None
     schema = metadata.meta_data.delta_metadata.schema_string

@@ -2,7 +2,7 @@
 
 The file is an uncompressed Arrow IPC file of one record batch, then the version's description as JSON, then the JSON's
 length. It is mapped and not read: the kernel shares its pages among workers, and takes them back when it wants. Arrow
-believes what it maps, so the file must be whole: disk_seals.py says what is checked.
+believes what it maps, so a damaged file could crash the process: disk_seals.py says which damage is found.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from lakeshare.tables.base import FILE_COLUMNS, TableMetadata, TableProtocol, Ta
 from lakeshare.tables.disk_cache import CachedFile, DiskCache
 
 LAYOUT = 1
-"""Counts the layouts that this module had, so that a file of another one has another name."""
+"""Counts the layouts that this module had: a file of another one, or of other columns or fields, has another name."""
 
 _LENGTH_BYTES = 8
 
@@ -79,7 +79,7 @@ def load(disk: DiskCache, source: TableSource) -> SavedSegment | None:
 def saved_name(source: TableSource) -> str:
     """Where a table's files are saved. A table that is read from elsewhere, or otherwise, has another name."""
     columns = {name: str(kind) for name, kind in FILE_COLUMNS.items()}
-    identity = msgspec.json.encode((LAYOUT, columns, source))
+    identity = msgspec.json.encode((LAYOUT, columns, msgspec.json.schema(SavedVersion), source))
     return f"segments/{hashlib.sha256(identity).hexdigest()[:32]}"
 
 
