@@ -45,7 +45,7 @@ def start(*arguments: object) -> subprocess.Popen:
 
 
 def drafts(directory: Path) -> list[Path]:
-    return list((directory / "drafts").iterdir())
+    return list(directory.glob("drafts/*"))
 
 
 def flip(path: Path, offset: int) -> None:

@@ -35,9 +35,11 @@ def process(disk: DiskCache) -> SnapshotCache:
 async def saved(tables: SnapshotCache, source: TableSource) -> Snapshot:
     """The snapshot once it is on the disk."""
     async with asyncio.timeout(60):
-        while not (snapshot := await tables.snapshot(source)).files.segments[0].is_mapped:
+        while True:
+            snapshot = await tables.snapshot(source)
+            if snapshot.files.segments[0].is_mapped:
+                return snapshot
             await asyncio.sleep(0.01)
-    return snapshot
 
 
 async def test_a_large_table_leaves_memory_once_it_is_saved(tmp_path: Path, disk: DiskCache):
