@@ -59,7 +59,8 @@ def save(disk: DiskCache, source: TableSource, version: SavedVersion, files: Fil
         tables = [segment.frame.rechunk().to_arrow(compat_level=pl.CompatLevel.newest()) for segment in files.segments]
         with pa.ipc.new_file(pa.PythonFile(file, mode="w"), tables[0].schema) as writer:
             for table in tables:
-                writer.write_table(table)
+                # No files are a batch too, though Arrow makes none of them.
+                writer.write_batch(*table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)])
         rows = pa.array(files.rows.to_arrow(compat_level=pl.CompatLevel.newest())).buffers()[1]
         file.write(memoryview(rows)[: files.height * _ROW_BYTES])
         description = msgspec.json.encode(_Description(version, files.height))
@@ -81,7 +82,7 @@ def load(disk: DiskCache, source: TableSource) -> SavedFiles | None:
 def saved_name(source: TableSource) -> str:
     """Where a table's files are saved. A table that is read from elsewhere, or otherwise, has another name."""
     columns = {name: str(kind) for name, kind in FILE_COLUMNS.items()}
-    identity = msgspec.json.encode((LAYOUT, columns, source))
+    identity = msgspec.json.encode((LAYOUT, columns, msgspec.json.schema(_Description), source))
     return f"segments/{hashlib.sha256(identity).hexdigest()[:32]}"
 
 
