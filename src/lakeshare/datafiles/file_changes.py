@@ -89,12 +89,12 @@ def _put_together(files: FileList) -> FileList:
         return files
     start = sum(heights[:first])
     moves = files.rows >= start
-    tail = Segment(_released(FileList(files.segments, files.rows.filter(moves)).frame()))
+    tail = Segment(released(FileList(files.segments, files.rows.filter(moves)).frame()))
     renumbered = pl.select(pl.when(moves).then(start + moves.cum_sum() - 1).otherwise(files.rows)).to_series()
     return FileList((*files.segments[:first], tail), renumbered.cast(pl.UInt32))
 
 
-def _released(frame: pl.DataFrame) -> pl.DataFrame:
+def released(frame: pl.DataFrame) -> pl.DataFrame:
     """A copy with text of its own: a filtered column holds on to all the text that it was filtered from."""
     copy = BytesIO()
     frame.write_ipc(copy)

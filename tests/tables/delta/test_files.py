@@ -97,7 +97,7 @@ async def test_partition_values_are_raw_and_missing_ones_null(tmp_path: Path, ch
         write_checkpoint(tmp_path, 0, actions)
     else:
         write_delta_log(tmp_path, [actions])
-    files = (await load(tmp_path)).files
+    files = (await load(tmp_path)).files.frame()
     assert files["partition_values"].to_list() == [
         {"Region": "Lac Léman", "day": "1"},
         {"Region": None, "day": ""},
@@ -131,7 +131,7 @@ async def test_deletion_vectors_tell_entries_of_one_file_apart(tmp_path: Path):
     write_delta_log(tmp_path, [[remove("a", deletion_vector=first), add("a", deletion_vector=inline)]], first=3)
     assert (await load(tmp_path)).files.frame()["deletion_vector_id"].to_list() == ["i" + inline["pathOrInlineDv"]]
     write_checkpoint(tmp_path, 3, [*START, add("a", deletion_vector=first), add("b", deletion_vector=inline), add("a")])
-    files = (await load(tmp_path)).files
+    files = (await load(tmp_path)).files.frame()
     assert files.select("path", "deletion_vector_id").rows() == [
         ("a", None),
         ("a", "uab^-aqEH.-t@S}K{vb[*k^@4"),
@@ -206,7 +206,7 @@ async def test_a_table_that_shrinks_lets_go_of_its_memory(tmp_path: Path):
     names = [f"part-{number}" for number in range(2000)]
     write_delta_log(tmp_path, [[*START, *(add(name, stats=stats) for name in names)]])
     write_delta_log(tmp_path, [[*map(remove, names[10:]), add("whole", stats=stats)]], first=1)
-    files = (await load(tmp_path)).files
+    files = (await load(tmp_path)).files.frame()
     assert files.height == 11
     held = files["stats"].to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
     assert sum(buffer.size for buffer in held if buffer) < 100_000

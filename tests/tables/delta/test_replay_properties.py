@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 from hypothesis import given, settings, strategies as st
 
+from lakeshare.datafiles.files import FileList
 from lakeshare.errors import TableUnreadable
 from lakeshare.storage.locations import normalise_log_path, require_inside, resolve_log_path
 from lakeshare.tables.formats.delta.replay import normalised_paths
@@ -68,8 +69,8 @@ def rows(model: Model) -> list[tuple]:
     ]
 
 
-def frame_rows(files: pl.DataFrame) -> list[tuple]:
-    return files.select(COLUMNS).rows()
+def frame_rows(files: FileList) -> list[tuple]:
+    return files.frame().select(COLUMNS).rows()
 
 
 async def replayed(root: Path, end: int) -> list[tuple]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from lakeshare.datafiles.file_changes import released
 from lakeshare.datafiles.files import KEY
 from lakeshare.storage.locations import normalise_log_path, require_inside
 from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS
@@ -39,7 +40,8 @@ def outcome(changes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What `changes` (`comparable` actions in the log's order) do to a table: the files that are gone after them, and
     the frame of a segment with those that are new. Actions on change files say nothing."""
     last = changes.filter(pl.col("action") != "cdc").unique(KEY, keep="last")
-    return last.filter(pl.col("action") == "remove"), _in_order(_added(last))
+    added = _in_order(_added(last))
+    return last.filter(pl.col("action") == "remove"), released(added) if 2 * added.height < changes.height else added
 
 
 def require_files_inside(files: pl.DataFrame, also: Sequence[str]) -> None:
