@@ -102,7 +102,12 @@ class DeltaLog:
         actions: list[Actions] = []
         for start in range(0, len(keys), at_once):
             batch = keys[start : start + at_once]
-            actions += await asyncio.gather(*(self._part(key, files=files) for key in batch))
+            # All of them end before one's error is raised: else an open file would be left behind.
+            read = await asyncio.gather(*(self._part(key, files=files) for key in batch), return_exceptions=True)
+            for part in read:
+                if isinstance(part, BaseException):
+                    raise part
+                actions.append(part)
         return actions
 
     async def _part(self, key: str, *, files: bool) -> Actions:
