@@ -44,11 +44,19 @@ async def test_reads_the_whole_object(store: ObjectStore, key: str):
     assert await store.exists(key)
 
 
+@pytest.mark.parametrize("key", OBJECTS)
+async def test_opens_the_whole_object_as_a_file(store: ObjectStore, key: str):
+    with await store.open(key) as file:
+        assert file.read() == OBJECTS[key]
+
+
 @pytest.mark.parametrize("key", ["absent", "_delta_log", "empty/x", "x" * 5000])
 async def test_what_is_no_object_is_missing(store: ObjectStore, key: str):
     with pytest.raises(ObjectMissing) as missing:
         await store.read(key)
     assert missing.value.key == key
+    with pytest.raises(ObjectMissing):
+        await store.open(key)
     assert not await store.exists(key)
 
 

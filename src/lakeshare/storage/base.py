@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 class ObjectMissing(Exception):  # noqa: N818  it is an answer that readers expect, not a failure
@@ -27,6 +27,9 @@ class ObjectStore(Protocol):
 
     async def read(self, key: str) -> bytes:
         """The whole object."""
+
+    async def open(self, key: str) -> BinaryIO:
+        """The whole object as a file, which the caller closes: for one too big to be held beside what it says."""
 
     async def list(self, prefix: str, after: str = "") -> Sequence[ObjectInfo]:
         """The objects directly in the directory `prefix` (not below it), in key order; empty where there is none.

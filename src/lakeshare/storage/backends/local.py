@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from lakeshare.errors import Unavailable
 from lakeshare.storage.base import ObjectInfo, ObjectMissing
@@ -29,6 +30,9 @@ class LocalStore:
     async def read(self, key: str) -> bytes:
         return await asyncio.to_thread(self._read, key)
 
+    async def open(self, key: str) -> BinaryIO:
+        return await asyncio.to_thread(self._open, key)
+
     async def list(self, prefix: str, after: str = "") -> Sequence[ObjectInfo]:
         return await asyncio.to_thread(self._list, prefix, after)
 
@@ -48,8 +52,14 @@ class LocalStore:
 
     def _read(self, key: str) -> bytes:
         try:
-            with os.fdopen(open_below(self._root, key), "rb") as file:
+            with self._open(key) as file:
                 return file.read()
+        except OSError as error:
+            raise _unavailable(key, error) from error
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return os.fdopen(open_below(self._root, key), "rb")
         except OSError as error:
             raise _unavailable(key, error) from error
 

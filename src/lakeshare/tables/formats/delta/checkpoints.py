@@ -1,7 +1,6 @@
 """Parquet checkpoints and sidecars: columns straight from the file, never one object a row."""
 
-from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import polars as pl
@@ -12,22 +11,24 @@ from lakeshare.tables.base import DELETION_VECTOR
 from lakeshare.tables.formats.delta.actions import NO_FILES, Actions, Metadata, Protocol, table_metadata, table_protocol
 
 
-def parse_checkpoint(data: bytes, *, files: bool = True) -> Actions:
+def parse_checkpoint(file: BinaryIO, *, files: bool = True) -> Actions:
     """The actions of a Parquet checkpoint (or one part of it, or a sidecar). Its removes are tombstones: left out.
 
-    So are its files and sidecars where they are not wanted. Raises TableUnreadable where the data is no checkpoint.
+    So are its files and sidecars where they are not wanted. Of a real file, no more than a few row groups are in memory
+    before they are decoded. Raises TableUnreadable where the file is no checkpoint.
     """
     try:
-        scan = _scan(data)
-        protocol, metadata = _last(scan, "protocol"), _last(scan, "metaData")
+        scan = _scan(file)
+        head = _head(scan, files=files)
+        protocol, metadata = _last(head["protocol"]), _last(head["metaData"])
         return Actions(
-            files=_files(data, scan) if files else NO_FILES,
+            files=_files(file, scan) if files else NO_FILES,
             protocol=table_protocol(msgspec.convert(protocol, Protocol)) if protocol else None,
             metadata=table_metadata(msgspec.convert(metadata, Metadata)) if metadata else None,
-            sidecars=_sidecars(scan) if files else (),
+            sidecars=tuple(head["sidecar"].struct.field("path").drop_nulls()) if files else (),
         )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, msgspec.ValidationError) as error:
-        # Polars panics on some damaged files, and a panic is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, msgspec.ValidationError) as error:
+        # Polars panics on some damaged files, and a panic is no Exception; where a file is too short, it is an OSError.
         raise TableUnreadable("its checkpoint is malformed", detail=str(error)) from error
 
 
@@ -79,15 +80,13 @@ _SCHEMA = pl.Schema(
 _ADD = pl.col("add").struct
 
 
-def _scan(data: bytes) -> pl.LazyFrame:
+def _scan(file: BinaryIO) -> pl.LazyFrame:
     """The file under our schema: what it lacks is null, what it has beside is not read."""
     casts = pl.ScanCastOptions(integer_cast="upcast", missing_struct_fields="insert", extra_struct_fields="ignore")
-    return pl.scan_parquet(
-        BytesIO(data), schema=_SCHEMA, cast_options=casts, missing_columns="insert", extra_columns="ignore"
-    )
+    return pl.scan_parquet(file, schema=_SCHEMA, cast_options=casts, missing_columns="insert", extra_columns="ignore")
 
 
-def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
+def _files(file: BinaryIO, scan: pl.LazyFrame) -> pl.DataFrame:
     files = (
         scan.filter(_ADD.field("path").is_not_null())
         .select(
@@ -95,7 +94,7 @@ def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
             _ADD.field("size"),
             _ADD.field("modificationTime").alias("modification_time"),
             _ADD.field("stats"),
-            *_rarely_there(data),
+            *_rarely_there(file),
             pl.lit("add").alias("action"),
             _ADD.field("partitionValues").alias("partition_values"),
         )
@@ -105,7 +104,7 @@ def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
         raise TableUnreadable("its checkpoint names a file without a size or a time")
     if "deletion_vector" in files.columns:
         files = _with_vector_ids(files)
-    if files["stats"].has_nulls() and (parsed := _stats_from_columns(data)) is not None:
+    if files["stats"].has_nulls() and (parsed := _stats_from_columns(file)) is not None:
         files = files.with_columns(pl.col("stats").fill_null(parsed))
     keys = files["partition_values"].map.keys().explode().unique().drop_nulls().sort()
     if keys.is_empty():
@@ -114,9 +113,9 @@ def _files(data: bytes, scan: pl.LazyFrame) -> pl.DataFrame:
     return files.with_columns(pl.struct(values.get(key).alias(key) for key in keys).alias("partition_values"))
 
 
-def _rarely_there(data: bytes) -> list[pl.Expr]:
+def _rarely_there(file: BinaryIO) -> list[pl.Expr]:
     """The columns that most checkpoints lack, of those that this one has: a million nulls are not free."""
-    dtype = pl.read_parquet_schema(BytesIO(data)).get("add")
+    dtype = pl.read_parquet_schema(file).get("add")
     there = {field.name for field in dtype.fields} if isinstance(dtype, pl.Struct) else set()
     return [_ADD.field(written).alias(name) for written, name in _RARE.items() if written in there]
 
@@ -145,13 +144,9 @@ def _with_vector_ids(files: pl.DataFrame) -> pl.DataFrame:
     return named.with_columns(pl.when(~nameless).then("deletion_vector").alias("deletion_vector"))
 
 
-def _sidecars(scan: pl.LazyFrame) -> tuple[str, ...]:
-    return tuple(scan.select(pl.col("sidecar").struct.field("path").drop_nulls()).collect().to_series())
-
-
-def _stats_from_columns(data: bytes) -> pl.Series | None:
+def _stats_from_columns(file: BinaryIO) -> pl.Series | None:
     """The statistics of a checkpoint that keeps them as columns, as the JSON that a commit would hold."""
-    add = pl.read_parquet_schema(BytesIO(data)).get("add")
+    add = pl.read_parquet_schema(file).get("add")
     if not isinstance(add, pl.Struct):
         return None
     dtype = add.to_schema().get("stats_parsed")
@@ -159,7 +154,7 @@ def _stats_from_columns(data: bytes) -> pl.Series | None:
         return None
     stats = _ADD.field("stats_parsed")
     text = pl.when(stats.is_not_null()).then(_jsonable(stats, dtype).struct.json_encode())
-    rows = pl.scan_parquet(BytesIO(data)).filter(_ADD.field("path").is_not_null())
+    rows = pl.scan_parquet(file).filter(_ADD.field("path").is_not_null())
     return rows.select(text.alias("stats")).collect().to_series()
 
 
@@ -174,7 +169,13 @@ def _jsonable(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
     return value
 
 
-def _last(scan: pl.LazyFrame, column: str) -> dict[str, Any] | None:
+def _head(scan: pl.LazyFrame, *, files: bool) -> pl.DataFrame:
+    """The few rows that are about no file; with the sidecars where files are wanted."""
+    columns = ["protocol", "metaData", "sidecar"] if files else ["protocol", "metaData"]
+    return scan.select(columns).filter(pl.any_horizontal(pl.col(columns).is_not_null())).collect()
+
+
+def _last(actions: pl.Series) -> dict[str, Any] | None:
     """The last action of a kind, without the fields that it leaves out."""
-    rows = scan.select(column).filter(pl.col(column).is_not_null()).collect()[column]
+    rows = actions.drop_nulls()
     return {name: value for name, value in rows[-1].items() if value is not None} if len(rows) else None
