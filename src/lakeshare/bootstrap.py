@@ -1,6 +1,7 @@
 """Settings to a wired application: the one place that names adapters."""
 
 import asyncio
+import gc
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from lakeshare.governance.keys import Keyring
 from lakeshare.operations.run_queries import run_query
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
+from lakeshare.server.one_write import OneWriteProtocol
 from lakeshare.settings import Settings
 from lakeshare.storage.base import UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
@@ -65,6 +67,7 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
         services = replace(_wire(settings, engine, spool, public_url), local_roots=_local_roots(settings))
         await services.catalog.set_public_url(public_url)
         app.state.services = services
+        gc.freeze()  # what is here now stays: no collection need look at it again
         loops = [
             asyncio.create_task(_replay_audit(engine, settings)),
             *(asyncio.create_task(_run_queries(app)) for _ in range(QUERY_LOOPS)),
@@ -92,6 +95,7 @@ def server_config(settings: Settings, host: str, port: int) -> uvicorn.Config:
         server_app(settings, settings.public_url or f"http://{host}:{port}"),
         host=host,
         port=port,
+        http=OneWriteProtocol,
         access_log=False,
         log_level="warning",
         proxy_headers=False,
