@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 class OneWriteProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
-        super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", _OneWrite(transport, self.loop)))
 
 
 class _OneWrite:

@@ -94,8 +94,9 @@ def path_of(descriptor: int) -> Path:
 
 def _lies_below(descriptor: int, root: Path) -> bool:
     path = _real_path(descriptor)
-    # A real path that begins with the root proves that no part of the root is a symlink. Resolving costs a look at each.
-    return path.startswith(_directory(root)) or path.startswith(_directory(root.resolve()))
+    if path.startswith(_directory(root)):
+        return True  # no part of a real path is a symlink, nor then of this root: resolving it would look at each part
+    return path.startswith(_directory(root.resolve()))
 
 
 def _directory(path: Path) -> str:
@@ -105,7 +106,7 @@ def _directory(path: Path) -> str:
 def _real_path(descriptor: int) -> str:
     if sys.platform == "darwin":
         return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\x00"))
-    return os.readlink(f"/proc/self/fd/{descriptor}")
+    return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  asked for every request, and a Path costs more
 
 
 def _info(prefix: str, entry: os.DirEntry[str], after: str) -> ObjectInfo | None:
