@@ -29,11 +29,11 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(home: Path, **environment: str) -> Iterator[RunningServer]:
+def running_server(home: Path, *arguments: str, **environment: str) -> Iterator[RunningServer]:
     """Serve `home` on a free port until the block ends."""
     port = free_port()
     log = home.parent / f"{home.name}-server.log"
-    command = [LAKESHARE, "--home", str(home), "serve", "--port", str(port)]
+    command = [LAKESHARE, "--home", str(home), "serve", "--port", str(port), *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
     try:

@@ -1,11 +1,15 @@
 """Settings to a wired application: the one place that names adapters."""
 
 import asyncio
+import gc
+import socket
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import uvicorn
@@ -23,6 +27,8 @@ from lakeshare.governance.keys import Keyring
 from lakeshare.operations.run_queries import run_query
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
+from lakeshare.server.one_write import OneWriteProtocol
+from lakeshare.server.workers import STARTUP_FAILURE, run_workers
 from lakeshare.settings import Settings
 from lakeshare.storage.base import UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
@@ -34,6 +40,8 @@ from lakeshare.tables.disk_cache import DiskCache
 CACHED_FILES = "cached files"
 """What the key that seals them is derived for."""
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
+GRACE_SECONDS = 10
+"""What a server that is told to stop gives the answers that are under way."""
 REPLAY_EVERY_SECONDS = 1.0
 QUERY_EVERY_SECONDS = 0.25
 QUERY_LOOPS = 4  # asynchronous queries that run at a time
@@ -59,16 +67,20 @@ async def local_services(settings: Settings) -> AsyncIterator[Services]:
         engine.dispose()
 
 
-def server_app(settings: Settings, public_url: str) -> Starlette:
-    """The server's application. Its lifespan opens the database, stores the public URL, and runs the audit's replay."""
+def server_app(settings: Settings, public_url: str, worker: int = 0) -> Starlette:
+    """The server's application. Its lifespan opens the database, stores the public URL, and runs the audit's replay.
+
+    `worker` names its spool file: of the workers that run at a time, each has its own.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         engine = open_database(settings)
-        spool = AuditSpool(settings.audit_directory, "worker-0", fsync=settings.audit_fsync)
+        spool = AuditSpool(settings.audit_directory, f"worker-{worker}", fsync=settings.audit_fsync)
         services = replace(_wire(settings, engine, spool, public_url), local_roots=_local_roots(settings))
         await services.catalog.set_public_url(public_url)
         app.state.services = services
+        gc.freeze()  # what is here now stays: no collection need look at it again
         loops = [
             asyncio.create_task(_replay_audit(engine, settings)),
             *(asyncio.create_task(_run_queries(app)) for _ in range(QUERY_LOOPS)),
@@ -85,21 +97,38 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
     return build_app(lifespan)
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until a signal says stop."""
-    server = uvicorn.Server(server_config(settings, host, port))
-    server.run()
+def serve(settings: Settings, host: str, port: int, workers: int = 1) -> int:
+    """Serve until a signal says stop, in this process or in several `workers`; gives the exit code."""
+    if workers == 1:
+        server = uvicorn.Server(server_config(settings, host, port))
+        server.run()
+        return 0 if server.started else STARTUP_FAILURE
+    settings = replace(settings, public_url=settings.public_url or f"http://{host}:{port}")
+    open_database(settings).dispose()
+    listening = server_config(settings, host, port).bind_socket()
+    return run_workers(partial(_work, settings), workers, listening, grace_seconds=GRACE_SECONDS + 5)
 
 
-def server_config(settings: Settings, host: str, port: int) -> uvicorn.Config:
+def _work(settings: Settings, worker: int, listening: socket.socket) -> None:
+    """One of several workers, in a process of its own."""
+    host, port = listening.getsockname()[:2]
+    server = uvicorn.Server(server_config(settings, host, port, worker))
+    server.run([listening])
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def server_config(settings: Settings, host: str, port: int, worker: int = 0) -> uvicorn.Config:
     return uvicorn.Config(
-        server_app(settings, settings.public_url or f"http://{host}:{port}"),
+        server_app(settings, settings.public_url or f"http://{host}:{port}", worker),
         host=host,
         port=port,
+        http=OneWriteProtocol,
         access_log=False,
         log_level="warning",
         proxy_headers=False,
         server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 

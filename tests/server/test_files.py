@@ -4,15 +4,13 @@ import asyncio
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, given, settings, strategies as st
 from starlette.applications import Starlette
 
@@ -20,6 +18,7 @@ from lakeshare.catalog.model import Table
 from lakeshare.governance.keys import Keyring
 from lakeshare.operations.services import Services
 from lakeshare.server.files import CHUNK_BYTES
+from listening import listening, open_stream
 
 DATA = bytes(range(256)) * 16
 PART = "region=EMEA/part-0.parquet"
@@ -389,28 +388,6 @@ async def test_a_client_that_leaves_is_sent_no_more_and_the_file_is_closed(serve
 
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-@asynccontextmanager
-async def listening(app: Starlette) -> AsyncIterator[int]:
-    """Serve the application on a real socket, in this process; gives the port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", ws="none", log_config=None, access_log=False))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-            await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving
-
-
-async def open_stream(port: int, request: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
-    """Send a request by hand; gives the streams and the head of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"{request} HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n".encode())
-    return reader, writer, await reader.readuntil(b"\r\n\r\n")
 
 
 async def test_a_file_comes_whole_over_a_real_socket(server: FileServer):

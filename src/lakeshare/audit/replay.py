@@ -21,16 +21,16 @@ from lakeshare.audit.events import AuditEvent
 from lakeshare.errors import Unavailable
 
 BATCH_LINES = 1000
+ROWS_AT_ONCE = 100
+"""Rows of one INSERT. The driver gives up the interpreter's lock once a statement, and a server's requests need it."""
+
 IDENTITY_BYTES = 64  # less than any event takes, more than its id needs
 
 _ROTATED = re.compile(r"(?P<name>.+)-\d{8}T\d{12}Z")
+_Row = tuple[str, int, str, str, int, str]
 _INT64 = range(-(2**63), 2**63)
 _INT32 = range(-(2**31), 2**31)
-_INSERT = text(
-    "INSERT INTO audit_events (event_id, event_time, action_name, user_email, status_code, event) "
-    "VALUES (:event_id, :event_time, :action_name, :user_email, :status_code, :event) "
-    "ON CONFLICT (event_id) DO NOTHING"
-)
+_COLUMNS = ("event_id", "event_time", "action_name", "user_email", "status_code", "event")
 _REMEMBER = text(
     "INSERT INTO audit_spool (file, position) VALUES (:file, :position) "
     "ON CONFLICT (file) DO UPDATE SET position = excluded.position"
@@ -63,7 +63,7 @@ def replay(engine: Engine, directory: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    rows: list[dict[str, str | int]]
+    rows: list[_Row]
     rejected: list[bytes]
     size: int
     """Bytes of the lines, the blank ones included."""
@@ -135,8 +135,8 @@ def _batch(lines: list[bytes]) -> _Batch:
     return _Batch(rows, rejected, sum(map(len, lines)))
 
 
-def _row(line: bytes) -> dict[str, str | int] | None:
-    """The columns of the event on this line; None where it is no event that the database can hold."""
+def _row(line: bytes) -> _Row | None:
+    """The `_COLUMNS` of the event on this line; None where it is no event that the database can hold."""
     try:
         event = _decoder.decode(line)
         json = line[:-1].decode()
@@ -144,14 +144,14 @@ def _row(line: bytes) -> dict[str, str | int] | None:
         return None
     if event.event_time not in _INT64 or event.response.status_code not in _INT32:
         return None
-    return {
-        "event_id": _without_nul(event.event_id),
-        "event_time": event.event_time,
-        "action_name": _without_nul(event.action_name),
-        "user_email": _without_nul(event.user_identity.email),
-        "status_code": event.response.status_code,
-        "event": json,
-    }
+    return (
+        _without_nul(event.event_id),
+        event.event_time,
+        _without_nul(event.action_name),
+        _without_nul(event.user_identity.email),
+        event.response.status_code,
+        json,
+    )
 
 
 def _without_nul(value: str) -> str:
@@ -159,8 +159,23 @@ def _without_nul(value: str) -> str:
     return value.replace("\0", "\\u0000")
 
 
-def _insert(connection: Connection, rows: list[dict[str, str | int]]) -> int:
-    return max(0, connection.execute(_INSERT, rows).rowcount) if rows else 0
+def _insert(connection: Connection, rows: list[_Row]) -> int:
+    """The number of rows that were new."""
+    new = 0
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        values = tuple(value for row in some for value in row)
+        new += max(0, connection.exec_driver_sql(_insert_statement(connection, len(some)), values).rowcount)
+    return new
+
+
+def _insert_statement(connection: Connection, rows: int) -> str:
+    marker = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    row = f"({', '.join([marker] * len(_COLUMNS))})"
+    return (
+        f"INSERT INTO audit_events ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * rows)} "  # noqa: S608  no value in it
+        "ON CONFLICT (event_id) DO NOTHING"
+    )
 
 
 def _reject(path: Path, position: int, lines: list[bytes]) -> None:

@@ -25,13 +25,19 @@ def serve(
             metavar="URL", help="How recipients reach this server: else LAKESHARE_PUBLIC_URL, else its address."
         ),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes that answer side by side: about one a core.")
+    ] = 1,
     home: Home = None,
 ) -> None:
-    """Serve the shares until Ctrl-C."""
+    """Serve the shares until Ctrl-C.
+
+    For a machine of four cores: lakeshare serve --workers 4
+    """
     from lakeshare.bootstrap import serve as serve_forever
     from lakeshare.settings import load_settings
 
-    serve_forever(load_settings(home, public_url), host, port)
+    raise typer.Exit(serve_forever(load_settings(home, public_url), host, port, workers))
 
 
 def demo(

@@ -1,10 +1,9 @@
 """Who sent a request, and whether they are still there."""
 
-import uuid
-
 from starlette.requests import Request
 from starlette.types import Receive
 
+from lakeshare.operations.audit_trail import new_id
 from lakeshare.operations.services import Caller
 
 
@@ -12,7 +11,7 @@ def caller_of(request: Request) -> Caller:
     """As the audit tells it: nobody known yet, with a fresh request id."""
     return Caller(
         name="",
-        request_id=str(uuid.uuid4()),
+        request_id=new_id(),
         source_ip=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
     )

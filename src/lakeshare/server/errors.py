@@ -1,5 +1,7 @@
 """Errors to answers: the one place where an error gets an HTTP status."""
 
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 from starlette.responses import Response
@@ -31,6 +33,17 @@ def error_answer(code: ErrorCode, message: str, headers: dict[str, str] | None =
     body = msgspec.json.encode({"errorCode": code, "message": message})
     extra = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}.get(STATUS[code], {})
     return Response(body, STATUS[code], {**extra, **(headers or {})}, "application/json; charset=utf-8")
+
+
+def no_such_path() -> Response:
+    nothing = "There is nothing at this path. The sharing API starts at /delta-sharing/shares."
+    return error_answer(ErrorCode.RESOURCE_DOES_NOT_EXIST, nothing)
+
+
+def no_such_method(method: str, allowed: Sequence[str]) -> Response:
+    listed = ", ".join(allowed)
+    message = f"{method} is not allowed here. Allowed: {listed}."
+    return error_answer(ErrorCode.METHOD_NOT_ALLOWED, message, {"allow": listed})
 
 
 def status_of(error: Exception, request_id: str) -> int:

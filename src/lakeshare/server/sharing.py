@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.errors import LakeshareError, RequestTooLarge, Unavailable
@@ -40,7 +40,7 @@ from lakeshare.protocol.capabilities import (
 )
 from lakeshare.protocol.requests import decode_poll, decode_query, parse_max_results
 from lakeshare.server.callers import caller_of
-from lakeshare.server.errors import answer_to, status_of
+from lakeshare.server.errors import answer_to, no_such_method, no_such_path, status_of
 from lakeshare.server.ndjson import NDJSON, StreamedLines
 
 PREFIX = "/delta-sharing"
@@ -172,22 +172,18 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _endpoint(action: str, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
+async def _answer(action: str, serve: Serve, request: Request) -> Response:
     """Authenticate, serve, and answer every error; refusals are audited under the action's name."""
-
-    async def endpoint(request: Request) -> Response:
-        services: Services = request.app.state.services
-        caller = caller_of(request)
-        params = {**request.path_params}
-        try:
-            access = await authenticate(services, _bearer_token(request))
-            caller = replace(caller, name=access.recipient.name)
-            params["recipient_name"] = access.recipient.name
-            return await serve(services, caller, access, request)
-        except Exception as error:  # noqa: BLE001  the boundary: whatever it is, the recipient gets a plain answer
-            return _refuse(services, caller, action, params, error)
-
-    return endpoint
+    services: Services = request.app.state.services
+    caller = caller_of(request)
+    params = {**request.path_params}
+    try:
+        access = await authenticate(services, _bearer_token(request))
+        caller = replace(caller, name=access.recipient.name)
+        params["recipient_name"] = access.recipient.name
+        return await serve(services, caller, access, request)
+    except Exception as error:  # noqa: BLE001  the boundary: whatever it is, the recipient gets a plain answer
+        return _refuse(services, caller, action, params, error)
 
 
 def _refuse(services: Services, caller: Caller, action: str, params: dict[str, str], error: Exception) -> Response:
@@ -223,20 +219,41 @@ ENDPOINTS: tuple[tuple[str, str, str, Serve], ...] = (
 )
 
 
-def sharing_routes() -> list[BaseRoute]:
-    """One route a path, so that a method that none takes is told all that are taken."""
-    by_path: dict[str, dict[str, Callable[[Request], Awaitable[Response]]]] = {}
-    for method, path, action, serve in ENDPOINTS:
-        by_path.setdefault(path, {})[method] = _endpoint(action, serve)
-    return [Route(PREFIX + path, _by_method(endpoints), methods=list(endpoints)) for path, endpoints in by_path.items()]
+class SharingApi:
+    """The endpoints, as an ASGI application for the paths below `PREFIX`.
+
+    `scope["app"].state.services` holds the Services. A path is looked up in a dictionary: a framework's routes and
+    layers would cost more than what a listing does.
+    """
+
+    def __init__(self) -> None:
+        self._methods: dict[_Shape, dict[str, tuple[str, Serve]]] = {}
+        self._names: dict[_Shape, list[str]] = {}
+        for method, path, action, serve in ENDPOINTS:
+            words = path.split("/")[1:]
+            self._methods.setdefault(_shape(words), {})[method] = (action, serve)
+            self._names[_shape(words)] = [word.strip("{}") for word in words[1::2]]
+        for methods in self._methods.values():
+            if "GET" in methods:
+                methods.setdefault("HEAD", methods["GET"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        words = scope["path"].removeprefix(PREFIX).split("/")[1:]
+        methods, values = self._methods.get(_shape(words)), words[1::2]
+        if methods is None or not all(values):
+            response = no_such_path()
+        elif request.method not in methods:
+            response = no_such_method(request.method, sorted(methods))
+        else:
+            scope["path_params"] = dict(zip(self._names[_shape(words)], values, strict=True))
+            response = await _answer(*methods[request.method], request)
+        await response(scope, receive, send)
 
 
-def _by_method(
-    endpoints: dict[str, Callable[[Request], Awaitable[Response]]],
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        # HEAD is let in wherever GET is.
-        serve = endpoints.get(request.method) or endpoints["GET"]
-        return await serve(request)
+_Shape = tuple[int, tuple[str, ...]]
 
-    return endpoint
+
+def _shape(words: list[str]) -> _Shape:
+    """What tells the endpoints' paths apart: their length, and every other word, which is the same for all."""
+    return len(words), tuple(words[0::2])

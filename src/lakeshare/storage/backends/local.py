@@ -43,8 +43,10 @@ class LocalStore:
             return None
         except OSError as error:
             raise _unavailable(key, error) from error
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
+        try:
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         return ObjectInfo(key, status.st_size, status.st_mtime_ns // 1_000_000)
 
     async def exists(self, key: str) -> bool:
@@ -82,14 +84,14 @@ def open_below(root: Path, key: str) -> int:
     """
     try:
         # O_NONBLOCK: a FIFO must not hang the server.
-        descriptor = os.open(root / key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(f"{root}/{key}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise ObjectMissing(key) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO):
             raise ObjectMissing(key) from error
         raise
-    if stat.S_ISREG(os.fstat(descriptor).st_mode) and path_of(descriptor).is_relative_to(root.resolve()):
+    if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lies_below(descriptor, root):
         return descriptor
     os.close(descriptor)
     raise ObjectMissing(key)
@@ -97,9 +99,24 @@ def open_below(root: Path, key: str) -> int:
 
 def path_of(descriptor: int) -> Path:
     """The real path of an open file."""
+    return Path(_real_path(descriptor))
+
+
+def _lies_below(descriptor: int, root: Path) -> bool:
+    path = _real_path(descriptor)
+    if path.startswith(_directory(root)):
+        return True  # no part of a real path is a symlink, nor then of this root: resolving it would look at each part
+    return path.startswith(_directory(root.resolve()))
+
+
+def _directory(path: Path) -> str:
+    return str(path).rstrip("/") + "/"
+
+
+def _real_path(descriptor: int) -> str:
     if sys.platform == "darwin":
-        return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\x00")))
-    return Path(f"/proc/self/fd/{descriptor}").readlink()
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\x00"))
+    return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  asked for every request, and a Path costs more
 
 
 def _info(prefix: str, entry: os.DirEntry[str], after: str) -> ObjectInfo | None:

@@ -1,7 +1,7 @@
 """One module a table format, each with `detect(store)` and `open_table(source, store)`; its name is the format's."""
 
 import pkgutil
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from types import ModuleType
 
@@ -34,9 +34,11 @@ def open_table(source: TableSource) -> TableReader:
     return reader
 
 
-def _available() -> list[str]:
-    return sorted(found.name for found in pkgutil.iter_modules(__path__))
+@cache
+def _available() -> tuple[str, ...]:
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 
+@cache
 def _module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
