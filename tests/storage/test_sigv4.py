@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import add
 from urllib.parse import urlsplit
 
 import pytest

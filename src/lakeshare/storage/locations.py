@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from lakeshare.errors import InvalidValue, TableUnreadable
 
