@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from operator import add
 from urllib.parse import urlsplit
 
 import pytest
