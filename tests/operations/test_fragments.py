@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lakeshare.errors import UnsupportedTableFeature
+from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import (
     change_lines,
     end_line,
@@ -24,6 +25,7 @@ from lakeshare.protocol.actions import (
     Line,
     QueryStatus,
 )
+from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS, Snapshot, TableMetadata, TableProtocol
 from lakeshare.tables.history import CommitTime
 
@@ -76,8 +78,27 @@ VECTOR_KEYS = {
 }
 
 
-def sign(keys):
-    return [f"https://x/{quote(key, safe='/')}?s=1" for key in keys]
+class FakeSigner(UrlSigner):
+    """Signs nothing. `signed` tells what it was asked for."""
+
+    place = "https://x"
+
+    def __init__(self) -> None:
+        self.signed: list[list[str]] = []
+
+    def bases(self, keys):
+        return [f"https://x/{quote(key, safe='/')}" for key in keys]
+
+    def endings(self, keys):
+        self.signed.append(list(keys))
+        return ["?s=1"] * len(keys)
+
+
+sign = FakeSigner()
+
+
+def style(response_format, stamp=None, signer=sign) -> LineStyle:
+    return LineStyle(response_format, signer, EXPIRES, ROOT, stamp)
 
 
 def file_id(key: str) -> str:
@@ -131,7 +152,7 @@ def told_vector(drawn: dict | None) -> tuple[DeletionVector | None, str | None]:
 
 @given(frames(vectors=st.none()), st.none() | st.just(STAMP))
 def test_what_is_rendered_in_parquet_format_is_what_was_in_the_frame(files, stamp):
-    lines = parsed(file_lines(files, "parquet", sign, EXPIRES, root=ROOT, stamp=stamp), Line)
+    lines = parsed(file_lines(files, style("parquet", stamp)), Line)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         told = line.file
@@ -143,7 +164,7 @@ def test_what_is_rendered_in_parquet_format_is_what_was_in_the_frame(files, stam
 
 @given(frames(), st.none() | st.just(STAMP))
 def test_what_is_rendered_in_delta_format_is_what_was_in_the_frame(files, stamp):
-    lines = parsed(file_lines(files, "delta", sign, EXPIRES, root=ROOT, stamp=stamp), DeltaLine)
+    lines = parsed(file_lines(files, style("delta", stamp)), DeltaLine)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         check_delta(row, line.file, line.file.delta_single_action.add, stamp)
@@ -168,7 +189,7 @@ def check_delta(row: dict, told: DeltaFile, action, stamp) -> None:
 
 @given(frames(vectors=st.none(), changes=True).map(lambda files: files.with_columns(pl.col("size").fill_null(0))))
 def test_changes_in_parquet_format_are_add_cdf_and_remove(files):
-    lines = parsed(change_lines(files, STAMP, "parquet", sign, EXPIRES, root=ROOT), Line)
+    lines = parsed(change_lines(files, style("parquet", STAMP)), Line)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         told = {"add": line.add, "cdc": line.cdf, "remove": line.remove}[row["action"]]
@@ -180,7 +201,7 @@ def test_changes_in_parquet_format_are_add_cdf_and_remove(files):
 
 @given(frames(changes=True))
 def test_changes_in_delta_format_are_single_actions(files):
-    body = change_lines(files, STAMP, "delta", sign, EXPIRES, root=ROOT)
+    body = change_lines(files, style("delta", STAMP))
     lines = parsed(body, DeltaLine)
     assert len(lines) == files.height
     for row, line, text in zip(files.iter_rows(named=True), lines, body.splitlines(), strict=True):
@@ -195,24 +216,19 @@ def test_changes_in_delta_format_are_single_actions(files):
 @given(frames(vectors=VECTORS.filter(bool)).filter(lambda files: files.height > 0))
 def test_a_deletion_vector_is_never_left_out(files):
     with pytest.raises(UnsupportedTableFeature, match="deletion vectors"):
-        file_lines(files, "parquet", sign, EXPIRES, root=ROOT)
+        file_lines(files, style("parquet"))
 
 
 def test_a_file_of_vectors_is_signed_once():
-    signed: list[list[str]] = []
-
-    def counting(keys):
-        signed.append(list(keys))
-        return sign(keys)
-
+    signer = FakeSigner()
     vector = {"storage_type": "u", "path_or_inline_dv": "ab^-aqEH.-t@S}K{vb[*k^", "size_in_bytes": 9, "cardinality": 1}
     rows = [
         {"path": f"{number}", "size": 1, "modification_time": 1, "deletion_vector_id": f"{number}"}
         | {"deletion_vector": vector | {"offset": number}}
         for number in range(3)
     ]
-    body = file_lines(pl.DataFrame(rows, schema=FILE_COLUMNS), "delta", counting, EXPIRES, root=ROOT)
-    assert signed == [["0", "1", "2"], ["ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"]]
+    body = file_lines(pl.DataFrame(rows, schema=FILE_COLUMNS), style("delta", signer=signer))
+    assert signer.signed == [["0", "1", "2"], ["ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"]]
     offsets = [line.file.delta_single_action.add.deletion_vector.offset for line in parsed(body, DeltaLine)]
     assert offsets == [0, 1, 2]
 

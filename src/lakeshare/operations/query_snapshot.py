@@ -11,6 +11,7 @@ from lakeshare.catalog.model import RecipientAccess
 from lakeshare.datafiles.pruning import limit, prune
 from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
 from lakeshare.operations.audit_trail import record
+from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import file_lines, header_lines
 from lakeshare.operations.history_scope import moment_to_version
 from lakeshare.operations.negotiate_format import negotiate_snapshot
@@ -79,10 +80,10 @@ async def query_snapshot(
     expires_at = urls_expire_at(services, access)
     sign_urls = services.url_signer(table.shared.table, expires_at)
     stamp = CommitTime(snapshot.version, snapshot.timestamp) if _is_time_travel(request) else None
-    root = table.shared.table.location
+    style = LineStyle(response_format, sign_urls, expires_at * 1000, table.shared.table.location, stamp)
 
     def render(some: pl.DataFrame) -> bytes:
-        return file_lines(some, response_format, sign_urls, expires_at * 1000, root=root, stamp=stamp)
+        return file_lines(some, style)
 
     parts = [
         Part(lambda: header_lines(snapshot, response_format, stamped=stamp is not None)),
