@@ -27,6 +27,7 @@ from lakeshare.settings import Settings
 from lakeshare.storage.base import UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
 from lakeshare.storage.locations import parse_location
+from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
@@ -108,6 +109,7 @@ def open_database(settings: Settings) -> Engine:
 
 def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str) -> Services:
     catalog = SqlCatalogStore(engine)
+    memory = ByteBudget(settings.cache_bytes)
     keyring = Keyring(settings.secret_key)
 
     def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
@@ -126,7 +128,8 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         catalog=catalog,
         queries=SqlAsyncQueryStore(engine),
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
-        tables=SnapshotCache(_freshness(settings), settings.cache_bytes, now_ms),
+        tables=SnapshotCache(_freshness(settings), memory, now_ms),
+        memory=memory,
         audit=spool,
         keyring=keyring,
         clock=now_ms,

@@ -5,8 +5,9 @@ import json
 import polars as pl
 import pytest
 
-from lakeshare.datafiles.pruning import limit, prune
+from lakeshare.datafiles.pruning import limit
 from lakeshare.protocol.predicates import And, Column, Comparison, Literal, parse_json_hint, parse_sql_hint
+from listed import listed, pruned
 
 TYPES = {
     "region": "string",
@@ -49,7 +50,7 @@ def kept(hint, stats=None, partition=None, **options):
     columns = {"path": ["a"], "stats": pl.Series([stats], dtype=pl.String)}
     if partition is not None:
         columns["partition_values"] = pl.Series([partition], dtype=pl.Struct(dict.fromkeys(partition, pl.String)))
-    return prune(pl.DataFrame(columns), [predicate], schema(**options), list(partition or ())).height == 1
+    return pruned(pl.DataFrame(columns), [predicate], schema(**options), list(partition or ())).height == 1
 
 
 def stats(column, low, high, nulls=0, records=3, **more):
@@ -308,7 +309,7 @@ def test_the_order_and_the_other_columns_of_the_frame_are_kept():
     frame = pl.DataFrame(
         {"path": ["c", "a", "b"], "stats": [stats("n", low, low) for low in (1, 2, 1)], "size": [1, 2, 3]}
     )
-    assert prune(frame, [parse_sql_hint("n = 1")], schema(), []).to_dict(as_series=False)["size"] == [1, 3]
+    assert pruned(frame, [parse_sql_hint("n = 1")], schema(), []).to_dict(as_series=False)["size"] == [1, 3]
 
 
 def test_all_predicates_must_hold():
@@ -318,20 +319,20 @@ def test_all_predicates_must_hold():
 
 def prune_two(*hints):
     frame = pl.DataFrame({"path": ["a"], "stats": [stats("n", 1, 3)]})
-    return prune(frame, [parse_sql_hint(hint) for hint in hints], schema(), []).height
+    return pruned(frame, [parse_sql_hint(hint) for hint in hints], schema(), []).height
 
 
 def test_predicates_beyond_the_limit_of_work_are_skipped():
     always = And(tuple(Comparison(">", Column(("n",)), Literal(0)) for _ in range(600)))
     never = parse_sql_hint("n > 5")
     frame = pl.DataFrame({"path": ["a"], "stats": [stats("n", 1, 3)]})
-    assert prune(frame, [always, never], schema(), []).height == 0
-    assert prune(frame, [always, always, never], schema(), []).height == 1
+    assert pruned(frame, [always, never], schema(), []).height == 0
+    assert pruned(frame, [always, always, never], schema(), []).height == 1
 
 
 def test_a_table_without_files_stays_empty():
     frame = pl.DataFrame(schema={"path": pl.String, "stats": pl.String})
-    assert prune(frame, [parse_sql_hint("n = 1")], schema(), []).height == 0
+    assert pruned(frame, [parse_sql_hint("n = 1")], schema(), []).height == 0
 
 
 @pytest.mark.parametrize(
@@ -352,14 +353,14 @@ def test_a_limit_takes_the_leading_files_that_surely_have_enough_rows(rows, path
             "deletion_vector_id": [None, None, "u1", None, None, None],
         }
     )
-    assert limit(files, rows)["path"].to_list() == list("abcdef")[:paths]
+    assert limit(listed(files), rows).frame()["path"].to_list() == list("abcdef")[:paths]
 
 
 def test_a_limit_reads_on_over_many_files():
     files = pl.DataFrame({"path": [str(i) for i in range(1_000)], "stats": ['{"numRecords":2}'] * 1_000}).with_columns(
         deletion_vector_id=pl.lit(None, dtype=pl.String)
     )
-    assert limit(files, 1_501).height == 751
+    assert limit(listed(files), 1_501).height == 751
 
 
 @pytest.mark.parametrize("stat", ["1.2345678901234568e+16", "12345678901234568.000"])
@@ -371,6 +372,6 @@ def test_a_decimal_that_was_written_as_a_double_may_lie_a_step_further_out(stat:
     schema = '{"type":"struct","fields":[{"name":"price","type":"decimal(20,3)","nullable":true,"metadata":{}}]}'
     files = pl.DataFrame({"path": ["f"], "stats": [stats]})
     hint = parse_sql_hint("price < 12345678901234567.002")
-    assert prune(files, [hint], schema, []).height == 1
+    assert pruned(files, [hint], schema, []).height == 1
     far = parse_sql_hint("price < 12345678901234500")
-    assert prune(files, [far], schema, []).height == 0
+    assert pruned(files, [far], schema, []).height == 0

@@ -8,8 +8,8 @@ from decimal import Decimal
 import polars as pl
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from lakeshare.datafiles.pruning import prune
 from lakeshare.protocol.predicates import And, Column, Comparison, In, IsNull, Literal, Not, Or, StartsWith, Unknown
+from listed import pruned
 
 TYPES = {
     "region": "string",
@@ -133,7 +133,7 @@ def leaf_predicates(name, literals):
 @given(cases(), st.booleans())
 def test_no_file_with_a_matching_row_is_dropped(case, unknown):
     table, hints = case
-    kept = set(prune(frame(table), hints, SCHEMA, PARTITIONS)["path"])
+    kept = set(pruned(frame(table), hints, SCHEMA, PARTITIONS)["path"])
     for number, (content, _) in enumerate(table):
         if any(all(truth(hint, row, unknown) is True for hint in hints) for row in content):
             assert str(number) in kept
@@ -275,4 +275,4 @@ def test_a_wall_clock_literal_keeps_the_files_of_every_session_zone(values, lite
     hint = Comparison(operator, Column(("seen",)), Literal(literal))
     there = literal - timedelta(hours=offset)
     if any(compared(operator, value, there, "timestamp_ntz") for value in values):
-        assert prune(frame([(content, "arrow")]), [hint], SCHEMA, PARTITIONS).height == 1
+        assert pruned(frame([(content, "arrow")]), [hint], SCHEMA, PARTITIONS).height == 1

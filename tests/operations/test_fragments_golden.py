@@ -35,7 +35,7 @@ async def test_the_lines_are_enough_to_read_a_table(table: GoldenTable):
     snapshot = await open_table(TableSource("golden", root)).load()
 
     style = LineStyle("delta", FakeSigner(f"{table.table_dir}/"), 1, root)
-    body = header_lines(snapshot, "delta") + file_lines(snapshot.files, style)
+    body = header_lines(snapshot, "delta") + file_lines(snapshot.files.frame(), style)
     protocol, metadata, *files = (msgspec.json.decode(line, type=DeltaLine) for line in body.splitlines())
     assert protocol.protocol.delta_protocol is not None
     schema = metadata.meta_data.delta_metadata.schema_string

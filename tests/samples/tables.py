@@ -17,4 +17,4 @@ async def load(root: Path, also: Sequence[Path] = ()) -> Snapshot:
 
 
 def paths(snapshot: Snapshot) -> list[str]:
-    return snapshot.files["path"].to_list()
+    return snapshot.files.frame()["path"].to_list()

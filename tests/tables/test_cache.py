@@ -8,6 +8,7 @@ import pytest
 
 from lakeshare.errors import InvalidValue, TableUnreadable
 from lakeshare.tables.base import Snapshot, TableSource
+from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
 from samples.delta import add, commit_path, metadata, protocol, write_delta_log
 
@@ -38,7 +39,7 @@ def commit(source: TableSource, version: int) -> None:
 
 
 def cache(clock: Clock, freshness_ms: int = 1000, max_bytes: int = PLENTY) -> SnapshotCache:
-    return SnapshotCache({"file": freshness_ms, "": 0}, max_bytes, clock)
+    return SnapshotCache({"file": freshness_ms, "": 0}, ByteBudget(max_bytes), clock)
 
 
 async def test_is_not_rechecked_while_it_is_fresh(tmp_path: Path, clock: Clock):
@@ -72,7 +73,7 @@ async def test_a_call_during_a_look_sees_what_was_committed_before_it(tmp_path: 
 
 async def test_schemes_that_are_not_named_have_the_freshness_of_the_empty_one(tmp_path: Path, clock: Clock):
     source = table(tmp_path)
-    tables = SnapshotCache({"s3": 0, "": 1000}, PLENTY, clock)
+    tables = SnapshotCache({"s3": 0, "": 1000}, ByteBudget(PLENTY), clock)
     first = await tables.snapshot(source)
     commit(source, 2)
     assert await tables.snapshot(source) is first

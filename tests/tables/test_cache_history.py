@@ -8,6 +8,7 @@ import pytest
 
 from lakeshare.errors import TableUnreadable, VersionGone
 from lakeshare.tables.base import TableSource
+from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
 from lakeshare.tables.history import CommitTime
 from samples.delta import add, commit_info, commit_path, metadata, protocol, set_time, write_checkpoint, write_delta_log
@@ -30,7 +31,7 @@ def write(root: Path, commits: list, first: int = 0) -> None:
 
 
 def cache(freshness_ms: int = 0, max_bytes: int = 1 << 30) -> SnapshotCache:
-    return SnapshotCache({"": freshness_ms}, max_bytes, lambda: 1_700_000_000_000)
+    return SnapshotCache({"": freshness_ms}, ByteBudget(max_bytes), lambda: 1_700_000_000_000)
 
 
 async def test_an_older_version_is_kept(source: TableSource):
@@ -111,7 +112,7 @@ async def test_a_table_that_was_replaced_has_no_version_of_the_old_one(source: T
     write(tmp_path, [[protocol(), metadata("another")], [add("x")], [add("y")], [add("z")]])
     commit = commit_path(tmp_path, 2)
     set_time(commit, old.timestamp + 1)
-    assert (await tables.snapshot_at(source, 2)).files["path"].to_list() == ["x", "y"]
+    assert (await tables.snapshot_at(source, 2)).files.frame()["path"].to_list() == ["x", "y"]
     assert (await tables.metadata_at(source, 2))[1].id == "another"
 
 
@@ -123,7 +124,7 @@ async def test_older_versions_count_against_the_budget(source: TableSource):
         await tables.snapshot_at(source, version)
     again = await tables.snapshot_at(source, 4)
     assert again is not first
-    assert again.files.equals(first.files)
+    assert again.files.frame().equals(first.files.frame())
 
 
 async def test_finds_versions_by_time_and_their_changes(source: TableSource):

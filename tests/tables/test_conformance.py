@@ -58,9 +58,9 @@ async def test_an_unknown_scheme_is_refused():
 @every_format
 async def test_gives_the_files_in_order(name: str, tmp_path: Path):
     snapshot = await open_table(sample(name, tmp_path)).load()
-    assert list(snapshot.files.schema)[: len(FILE_COLUMNS)] == list(FILE_COLUMNS)
-    assert snapshot.files["path"].to_list() == ["a", "b"]
-    assert snapshot.files["partition_values"].to_list() == [{"day": "1"}, {"day": "2"}]
+    assert list(snapshot.files.frame().schema)[: len(FILE_COLUMNS)] == list(FILE_COLUMNS)
+    assert snapshot.files.frame()["path"].to_list() == ["a", "b"]
+    assert snapshot.files.frame()["partition_values"].to_list() == [{"day": "1"}, {"day": "2"}]
     assert (snapshot.num_files, snapshot.size_bytes) == (2, 3)
 
 

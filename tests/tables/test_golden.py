@@ -31,7 +31,7 @@ async def load(table: GoldenTable) -> Snapshot:
 @by_name(READABLE)
 async def test_has_one_row_a_file_in_order(table: GoldenTable):
     snapshot = await load(table)
-    files = snapshot.files
+    files = snapshot.files.frame()
     partitioned = {"partition_values": files.schema.get("partition_values")} if table_is_partitioned(snapshot) else {}
     assert files.schema == FILE_COLUMNS | partitioned
     assert files.select("path", "size", "modification_time").null_count().row(0) == (0, 0, 0)
@@ -54,12 +54,12 @@ async def test_has_the_version_and_files_that_deltalake_finds(table: GoldenTable
         theirs = DeltaTable(str(table.table_dir))
     except DeltaError:
         assert table.name == "deltalog-commit-info", "the one readable table that deltalake cannot open"
-        assert snapshot.files["path"].to_list() == ["abc"]
+        assert snapshot.files.frame()["path"].to_list() == ["abc"]
         return
     assert snapshot.version == theirs.version()
     assert snapshot.protocol.min_reader_version == theirs.protocol().min_reader_version
     assert snapshot.metadata.id == str(theirs.metadata().id)
-    assert {f"{table.table_dir}/{path}" for path in snapshot.files["path"]} == set(theirs.file_uris())
+    assert {f"{table.table_dir}/{path}" for path in snapshot.files.frame()["path"]} == set(theirs.file_uris())
 
 
 @by_name([table for table in READABLE if table.name.startswith(SPELLED_DIFFERENTLY)])

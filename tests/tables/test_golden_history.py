@@ -44,10 +44,10 @@ async def test_every_version_has_the_files_that_deltalake_finds(table: GoldenTab
         if table.name in UNOPENED:
             continue
         theirs = DeltaTable(str(table.table_dir), version=version)
-        assert {f"{table.table_dir}/{path}" for path in snapshot.files["path"]} == set(theirs.file_uris())
+        assert {f"{table.table_dir}/{path}" for path in snapshot.files.frame()["path"]} == set(theirs.file_uris())
         assert snapshot.metadata.id == str(theirs.metadata().id)
     newest = await tables.load()
-    assert (await tables.load(history.last)).files.equals(newest.files)
+    assert (await tables.load(history.last)).files.frame().equals(newest.files.frame())
 
 
 @pytest.mark.parametrize("table", [pytest.param(table, id=table.name) for table in OUTSIDE])
@@ -66,7 +66,7 @@ async def test_the_changes_of_all_versions_make_the_newest(name: str):
     assert [commit.version for commit in commits] == [*range(newest.version + 1)]
     frames = [commit.files.filter(pl.col("action") != "cdc") for commit in commits]
     last = pl.concat(frames, how="diagonal").unique(KEY, keep="last").filter(pl.col("action") == "add").sort(KEY)
-    assert last.select(KEY).equals(newest.files.select(KEY))
+    assert last.select(KEY).equals(newest.files.frame(*KEY))
     for commit in commits:
         assert list(commit.files.schema)[: len(CHANGE_COLUMNS)] == list(CHANGE_COLUMNS)
 
@@ -84,7 +84,7 @@ async def test_change_files_are_there_with_their_sizes(name: str, change_files: 
 @pytest.mark.parametrize("name", ["cdf-table-with-cdc-and-dvs", "dv-partitioned-with-checkpoint"])
 async def test_deletion_vectors_lie_where_their_descriptors_say(name: str):
     table = golden(name)
-    vectors = (await reader(table).load()).files["deletion_vector"].drop_nulls().to_list()
+    vectors = (await reader(table).load()).files.frame()["deletion_vector"].drop_nulls().to_list()
     assert vectors
     for vector in vectors:
         key = deletion_vector_key(vector["storage_type"], vector["path_or_inline_dv"], f"file://{table.table_dir}")

@@ -7,7 +7,7 @@ stats costs ten to fifty times as much.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from operator import attrgetter
 from typing import Any
@@ -41,6 +41,25 @@ class Bounds:
     high_is_prefix: pl.Series | None = None
     instant: pl.Series | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return sum(int(series.estimated_size()) for series in self.frame())
+
+    def frame(self) -> pl.DataFrame:
+        """The series by their names, without those that are None."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return pl.DataFrame({name: value for name, value in values.items() if isinstance(value, pl.Series)})
+
+    def with_frame(self, frame: pl.DataFrame) -> "Bounds":
+        """What is said of other files of the same column, as `frame` has it."""
+        series: dict[str, Any] = dict(zip(frame.columns, frame, strict=True))
+        return replace(self, **series)
+
+    def take(self, rows: pl.Series) -> "Bounds":
+        """Those rows (UInt32), in their order."""
+        return self.with_frame(self.frame()[rows])
+
 
 def partition_bounds(raw: pl.Series, type_name: str) -> Bounds:
     """The bounds of a partition column from its values' text, where null and the empty string are NULL.
@@ -66,6 +85,8 @@ def stats_bounds(stats: pl.Series, columns: Mapping[Path, str]) -> dict[Path, Bo
     character in its name is left out: msgspec names no field so.
     """
     columns = {path: name for path, name in columns.items() if not any(_UNNAMEABLE.search(part) for part in path)}
+    if not columns:
+        return {}
     values, attributes = _struct({path: _json_type(type_name) for path, type_name in columns.items()})
     nulls, _ = _struct(dict.fromkeys(columns, int | None))
     decoder = msgspec.json.Decoder(_stats_struct(values, nulls))

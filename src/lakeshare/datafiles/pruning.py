@@ -9,8 +9,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts, stats_bounds
+from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts
+from lakeshare.datafiles.columns import Memory, partitions, stats_columns
 from lakeshare.datafiles.evaluation import Evidence, KnownColumn
+from lakeshare.datafiles.files import FileList, Part
 from lakeshare.datafiles.intervals import keeps_order
 from lakeshare.datafiles.schema import Field, parse_schema, resolve
 from lakeshare.protocol.predicates import (
@@ -33,13 +35,15 @@ MAX_TESTS = 1_000
 
 
 def prune(
-    files: pl.DataFrame, predicates: Sequence[Predicate], schema_string: str, partition_columns: Sequence[str]
-) -> pl.DataFrame:
+    files: FileList,
+    predicates: Sequence[Predicate],
+    schema_string: str,
+    partition_columns: Sequence[str],
+    memory: Memory,
+) -> FileList:
     """The files, in their order, that may hold a row for which all predicates are TRUE.
 
-    `files`: `stats` (String, Delta's JSON or null) and, where the table is partitioned, `partition_values` (Struct with
-    one raw String a partition column); other columns are carried along.
-    Raises TableUnreadable where `schema_string` is no schema.
+    What is computed of whole columns is kept in `memory`. Raises TableUnreadable where `schema_string` is no schema.
     """
     wanted = list(_affordable(predicates))
     if not wanted or files.is_empty():
@@ -51,22 +55,18 @@ def prune(
         for column in _columns(condition)
         if (found := _known_column(fields, partition_columns, column)) is not None
     }
-    files = _filtered(files, known, _partition_bounds(files, known), condition)
-    data_columns = {column.path: column.type_name for column in known.values() if not column.is_partition}
-    if not data_columns or files.is_empty():
-        return files
-    bounds = _partition_bounds(files, known) | stats_bounds(files["stats"], data_columns)
-    return _filtered(files, known, bounds, condition)
+    kept = [part.positions.filter(_may_match(part, known, condition, memory)) for part in files.parts()]
+    return files.take(kept[0] if len(kept) == 1 else pl.concat(kept).sort())
 
 
-def limit(files: pl.DataFrame, rows: int) -> pl.DataFrame:
+def limit(files: FileList, rows: int) -> FileList:
     """The fewest leading files whose `numRecords` surely cover `rows`.
 
     A file whose stats do not tell, or that has a deletion vector (`deletion_vector_id`, String), counts no rows.
     """
     missing, taken, step = rows, 0, 64
     while missing > 0 and taken < files.height:
-        batch = files.slice(taken, step)
+        batch = files.slice(taken, step).frame("stats", "deletion_vector_id")
         counts = record_counts(batch["stats"]).fill_null(0).clip(lower_bound=0)
         counts = counts.set(batch["deletion_vector_id"].is_not_null(), 0)
         covered = counts.cum_sum() >= missing
@@ -78,11 +78,34 @@ def limit(files: pl.DataFrame, rows: int) -> pl.DataFrame:
     return files.head(taken)
 
 
-def _filtered(
-    files: pl.DataFrame, known: Mapping[Column, KnownColumn], bounds: Mapping[Path, Bounds], condition: Predicate
-) -> pl.DataFrame:
-    mask = Evidence(known, bounds).may_be_true(condition)
-    return files.filter(mask) if isinstance(mask, pl.Series) else files if mask else files.clear()
+def _may_match(part: Part, known: Mapping[Column, KnownColumn], condition: Predicate, memory: Memory) -> pl.Series:
+    """Which of the part's files may hold a row for which the condition is TRUE: by partition first, then by stats."""
+    segment, rows = part.segment, part.rows
+    by_partition: dict[Path, Bounds] = {}
+    mask = pl.repeat(True, rows.len(), dtype=pl.Boolean, eager=True)
+    if any(column.is_partition for column in known.values()) and "partition_values" in segment.frame.columns:
+        found = partitions(segment, memory)
+        by_value = _partition_bounds(found.values, known)
+        of_file = found.of_file if rows.len() == found.of_file.len() else found.of_file.gather(rows)
+        mask = _spread(Evidence(known, by_value).may_be_true(condition), of_file)
+        rows, of_file = rows.filter(mask), of_file.filter(mask)
+        by_partition = {path: bounds.take(of_file) for path, bounds in by_value.items()}
+    data_columns = {column.path: column.type_name for column in known.values() if not column.is_partition}
+    if not data_columns or rows.is_empty():
+        return mask
+    bounds = by_partition | stats_columns(segment, rows, data_columns, memory)
+    may = Evidence(known, bounds).may_be_true(condition)
+    if isinstance(may, bool):
+        return mask if may else mask & False
+    survivors = mask.arg_true().filter(may)
+    return pl.repeat(False, mask.len(), dtype=pl.Boolean, eager=True).scatter(survivors, True)
+
+
+def _spread(mask: pl.Series | bool, of_file: pl.Series) -> pl.Series:
+    """What is true of each partition, for every file in it."""
+    if isinstance(mask, bool):
+        return pl.repeat(mask, of_file.len(), dtype=pl.Boolean, eager=True)
+    return mask.gather(of_file)
 
 
 def _affordable(predicates: Sequence[Predicate]) -> Iterator[Predicate]:
@@ -150,13 +173,10 @@ def _known_column(fields: Sequence[Field], partition_columns: Sequence[str], col
     return KnownColumn(tuple(part.physical_name for part in chain), type_name, is_partition)
 
 
-def _partition_bounds(files: pl.DataFrame, known: Mapping[Column, KnownColumn]) -> dict[Path, Bounds]:
-    if "partition_values" not in files.columns:
-        return {}
-    values = files["partition_values"].struct
-    stored = {name.casefold(): name for name in values.fields}
+def _partition_bounds(values: pl.DataFrame, known: Mapping[Column, KnownColumn]) -> dict[Path, Bounds]:
+    stored = {name.casefold(): name for name in values.columns}
     return {
-        column.path: partition_bounds(values.field(stored[column.path[0].casefold()]), column.type_name)
+        column.path: partition_bounds(values[stored[column.path[0].casefold()]], column.type_name)
         for column in known.values()
         if column.is_partition and column.path[0].casefold() in stored
     }

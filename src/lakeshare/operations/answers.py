@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Generic, TypeVar
 
 import polars as pl
 
 from lakeshare.catalog.model import RecipientAccess
+from lakeshare.datafiles.files import FileList
 from lakeshare.operations.fragments import end_line
 from lakeshare.operations.services import Services
 from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import QueryRequest, RangeRequest
+
+Files = TypeVar("Files", pl.DataFrame, FileList)
+"""The changes of a commit, or the files of a version."""
 
 FIRST_CHUNK_FILES = 64
 CHUNK_FILES = 1024
@@ -28,11 +34,11 @@ class LinesAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Some lines, and the files (rows of a table's frame) that they give away."""
+class Part(Generic[Files]):
+    """Some lines, and the files that they give away."""
 
     render: Callable[[], bytes]
-    files: pl.DataFrame | None = None
+    files: Files | None = None
 
     @property
     def num_files(self) -> int:
@@ -46,7 +52,7 @@ def has_end(request: RangeRequest, capabilities: Capabilities) -> bool:
     return capabilities.include_end_stream_action or refreshes or pages
 
 
-def end_part(ending: EndStreamAction) -> Part:
+def end_part(ending: EndStreamAction) -> Part[Files]:
     return Part(lambda: end_line(ending))
 
 
@@ -60,16 +66,13 @@ def broken_off_line(http_status: int, request_id: str) -> bytes:
     )
 
 
-def cut_files(files: pl.DataFrame, render: Callable[[pl.DataFrame], bytes]) -> list[Part]:
+def cut_files(files: Files, render: Callable[[Files], bytes]) -> list[Part[Files]]:
     """Parts that are small enough to be a chunk: the first is the smallest, so that the first byte is soon there."""
-    ends = [FIRST_CHUNK_FILES, *range(FIRST_CHUNK_FILES + CHUNK_FILES, files.height + CHUNK_FILES, CHUNK_FILES)]
-    starts = [0, *ends]
-    return [
-        _file_part(files[start:end], render) for start, end in zip(starts, ends, strict=False) if start < files.height
-    ]
+    cuts = [0, *range(FIRST_CHUNK_FILES, files.height, CHUNK_FILES), files.height]
+    return [_file_part(files.slice(start, end - start), render) for start, end in pairwise(cuts) if start < end]
 
 
-def audited_chunks(parts: Sequence[Part], record: Callable[[list[pl.DataFrame], str | None], None]) -> Iterator[bytes]:
+def audited_chunks(parts: Sequence[Part[Files]], record: Callable[[list[Files], str | None], None]) -> Iterator[bytes]:
     """The parts' lines. `record` gets the files that were sent, before the last chunk or when the answer breaks off.
 
     There is at least one part.
@@ -89,9 +92,10 @@ def audited_chunks(parts: Sequence[Part], record: Callable[[list[pl.DataFrame], 
                 sent, pending, waiting, target = number, [], 0, CHUNK_FILES
     finally:
         if not recorded:
-            files = sum(part.num_files for part in parts)
+            total = sum(part.num_files for part in parts)
             given = _files(parts[:sent])
-            record(given, f"The answer broke off after {sum(map(len, given))} of {files} files.")
+            told = sum(files.height for files in given)
+            record(given, f"The answer broke off after {told} of {total} files.")
 
 
 def urls_expire_at(services: Services, access: RecipientAccess) -> int:
@@ -100,9 +104,9 @@ def urls_expire_at(services: Services, access: RecipientAccess) -> int:
     return min(ends, access.token.expires_at or ends) // 1000
 
 
-def _file_part(files: pl.DataFrame, render: Callable[[pl.DataFrame], bytes]) -> Part:
+def _file_part(files: Files, render: Callable[[Files], bytes]) -> Part[Files]:
     return Part(lambda: render(files), files)
 
 
-def _files(parts: Sequence[Part]) -> list[pl.DataFrame]:
+def _files(parts: Sequence[Part[Files]]) -> list[Files]:
     return [part.files for part in parts if part.files is not None]

@@ -79,7 +79,7 @@ async def answer_changes(
     sign_urls = services.url_signer(table.shared.table, expires_at)
     style = LineStyle(page.response_format, sign_urls, expires_at * 1000, table.shared.table.location)
     lines = _Lines(query, page, style)
-    parts = [Part(lambda: lines.head(protocol, metadata))]
+    parts: list[Part[pl.DataFrame]] = [Part(lambda: lines.head(protocol, metadata))]
     for change in sent:
         parts += lines.of(change)
     ends = query.always_end or has_end(request, capabilities)
@@ -243,7 +243,7 @@ class _Lines:
             metadata, self._format, version=self.page.head
         )
 
-    def of(self, change: Change) -> Iterator[Part]:
+    def of(self, change: Change) -> Iterator[Part[pl.DataFrame]]:
         """The lines of one version: what it made of the table, then its files."""
         commit = change.commit
         if change.is_whole and commit.version > self.page.start:

@@ -19,8 +19,8 @@ NEWEST_READER_VERSION = 3
 
 def negotiate_snapshot(snapshot: Snapshot, capabilities: Capabilities, shown_as: str) -> ResponseFormat:
     """The format for one version of a table. Raises as `negotiate_format` does."""
-    has_deletion_vectors = snapshot.files["deletion_vector_id"].null_count() < snapshot.num_files
-    return negotiate_format(snapshot.protocol, snapshot.metadata, has_deletion_vectors, capabilities, shown_as)
+    has_vectors = snapshot.files.has_deletion_vectors()
+    return negotiate_format(snapshot.protocol, snapshot.metadata, has_vectors, capabilities, shown_as)
 
 
 def negotiate_format(

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
+from lakeshare.datafiles.files import FileList
 from lakeshare.datafiles.pruning import limit, prune
 from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
 from lakeshare.operations.audit_trail import record
@@ -43,7 +42,7 @@ class PreparedSnapshot:
 
     snapshot: Snapshot
     response_format: ResponseFormat
-    files: pl.DataFrame
+    files: FileList
 
 
 async def query_snapshot(
@@ -74,7 +73,7 @@ async def query_snapshot(
 
     prepared = await prepare_snapshot(services, table, request, capabilities, version)
     snapshot, response_format = prepared.snapshot, prepared.response_format
-    left = prepared.files if page is None else _behind(prepared.files, page.last_key)
+    left = prepared.files if page is None else prepared.files.behind(page.last_key)
     files = left if request.max_files is None else left.head(request.max_files)
 
     expires_at = urls_expire_at(services, access)
@@ -82,29 +81,30 @@ async def query_snapshot(
     stamp = CommitTime(snapshot.version, snapshot.timestamp) if _is_time_travel(request) else None
     style = LineStyle(response_format, sign_urls, expires_at * 1000, table.shared.table.location, stamp)
 
-    def render(some: pl.DataFrame) -> bytes:
-        return file_lines(some, style)
+    def render(some: FileList) -> bytes:
+        return file_lines(some.frame(), style)
 
-    parts = [
+    parts: list[Part[FileList]] = [
         Part(lambda: header_lines(snapshot, response_format, stamped=stamp is not None)),
         *cut_files(files, render),
     ]
     ends = always_end or has_end(request, capabilities)
     if ends:
         is_last_page = files.height == left.height
+        last_key = None if is_last_page else files.key_at(files.height - 1)
         ending = EndStreamAction(
             refresh_token=seal_refresh(services, holder, snapshot.version) if request.include_refresh_token else None,
-            next_page_token=None if is_last_page else seal_page(services, holder, _page_behind(snapshot, files)),
+            next_page_token=last_key and seal_page(services, holder, SnapshotPage(snapshot.version, last_key)),
             min_url_expiration_timestamp=expires_at * 1000 if files.height else None,
         )
         parts.append(end_part(ending))
 
-    def audit(sent: list[pl.DataFrame], error: str | None) -> None:
+    def audit(sent: list[FileList], error: str | None) -> None:
         result: Result = {
             "tableVersion": snapshot.version,
             "activeAddFiles": snapshot.num_files,
             "numAddFiles": sum(some.height for some in sent),
-            "scannedAddFileSize": sum(int(some["size"].sum()) for some in sent),
+            "scannedAddFileSize": sum(some.size_bytes() for some in sent),
             "limitHint": request.limit_hint,
             "deltaSharingRecipientId": access.recipient.id,
         }
@@ -132,10 +132,10 @@ async def prepare_snapshot(
     """Load, negotiate and prune: all that can still be refused once the version is decided."""
     snapshot = await read_snapshot(services, table, version)
     response_format = negotiate_snapshot(snapshot, capabilities, table.shown_as)
-    return PreparedSnapshot(snapshot, response_format, await asyncio.to_thread(_hinted, snapshot, request))
+    return PreparedSnapshot(snapshot, response_format, await asyncio.to_thread(_hinted, services, snapshot, request))
 
 
-def _hinted(snapshot: Snapshot, request: QueryRequest) -> pl.DataFrame:
+def _hinted(services: Services, snapshot: Snapshot, request: QueryRequest) -> FileList:
     """What the hints leave of the snapshot: first the predicates, then the limit."""
     files = snapshot.files
     hints = [parse_sql_hint(hint) for hint in _affordable(request.predicate_hints or ())]
@@ -143,7 +143,8 @@ def _hinted(snapshot: Snapshot, request: QueryRequest) -> pl.DataFrame:
         hints.append(parse_json_hint(request.json_predicate_hints))
     predicates = [hint for hint in hints if hint is not None]
     if predicates:
-        files = prune(files, predicates, snapshot.metadata.schema_string, snapshot.metadata.partition_columns)
+        schema, partition_columns = snapshot.metadata.schema_string, snapshot.metadata.partition_columns
+        files = prune(files, predicates, schema, partition_columns, services.memory)
     if request.limit_hint is not None:
         files = limit(files, min(request.limit_hint, INT64_MAX))
     return files
@@ -161,18 +162,3 @@ def _affordable(hints: Sequence[str]) -> Iterator[str]:
 
 def _is_time_travel(request: QueryRequest) -> bool:
     return request.version is not None or request.timestamp is not None
-
-
-def _key() -> tuple[pl.Expr, pl.Expr]:
-    """What a snapshot's files are ordered by."""
-    return pl.col("path"), pl.col("deletion_vector_id").fill_null("")
-
-
-def _behind(files: pl.DataFrame, last_key: tuple[str, str]) -> pl.DataFrame:
-    path, vector = _key()
-    return files.filter((path > last_key[0]) | ((path == last_key[0]) & (vector > last_key[1])))
-
-
-def _page_behind(snapshot: Snapshot, sent: pl.DataFrame) -> SnapshotPage:
-    path, vector = sent.tail(1).select(*_key()).row(0)
-    return SnapshotPage(snapshot.version, (path, vector))

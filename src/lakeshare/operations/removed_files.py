@@ -21,10 +21,13 @@ async def complete_removes(
         before = await read_snapshot(services, table, version - 1)
     except VersionGone as error:
         raise _untold(table, version) from error
-    completed = _completed(files, before.files)
+    completed = _completed(files, before.files.frame(*_TOLD.intersection(before.files.columns)))
     if _lacking(completed):
         raise _untold(table, version)
     return completed
+
+
+_TOLD = frozenset({"path", "size", "partition_values"})
 
 
 def _lacking(files: pl.DataFrame) -> bool:
@@ -32,8 +35,7 @@ def _lacking(files: pl.DataFrame) -> bool:
 
 
 def _completed(files: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
-    known = before.select("path", "size", *(["partition_values"] if "partition_values" in before.columns else []))
-    joined = files.join(known.unique("path"), on="path", how="left", suffix="_before", maintain_order="left")
+    joined = files.join(before.unique("path"), on="path", how="left", suffix="_before", maintain_order="left")
     lacks = pl.col("size").is_null()
     filled = [pl.when(lacks).then("size_before").otherwise("size").alias("size")]
     if "partition_values_before" in joined.columns:

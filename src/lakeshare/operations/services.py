@@ -8,6 +8,7 @@ from lakeshare.catalog.access import AccessCache
 from lakeshare.catalog.async_queries import AsyncQueryStore
 from lakeshare.catalog.model import Table
 from lakeshare.catalog.store import CatalogStore
+from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
 from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.cache import SnapshotCache
@@ -22,6 +23,7 @@ class Services:
     queries: AsyncQueryStore
     access: AccessCache
     tables: SnapshotCache
+    memory: Memory
     audit: AuditLog
     keyring: Keyring
     clock: Clock

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 import polars as pl
 
+from lakeshare.datafiles.files import FileList
 from lakeshare.errors import TableUnreadable
 from lakeshare.storage.base import ObjectInfo
 from lakeshare.tables.history import CommitHistory
@@ -96,8 +97,8 @@ FILE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "base_row_id": pl.Int64,  # of row tracking, or null
     "default_row_commit_version": pl.Int64,
 }
-"""The columns of `Snapshot.files`, beside `partition_values`: a Struct with one String field (raw, null where null)
-for every partition column, under its physical name, absent from the frame where the table has none."""
+"""The columns of a segment of a `Snapshot`, beside `partition_values`: a Struct with one String field (raw, null where
+null) for every partition column, under its physical name, absent from the frame where the table has none."""
 
 CHANGE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = FILE_COLUMNS | {
     "action": pl.String,  # add, remove or cdc
@@ -125,7 +126,7 @@ class Commit:
 class Snapshot:
     """One version of a table. Immutable; shared by every query that reads it.
 
-    `files` has `FILE_COLUMNS`, one row an active file, ordered by (path, deletion_vector_id).
+    `files` has the active files; their segments' frames have `FILE_COLUMNS`.
     `timestamp` is the commit's time, epoch milliseconds. `proof` is the object that the version was read from: where it
     is gone or another, so is the table.
     """
@@ -134,7 +135,7 @@ class Snapshot:
     timestamp: int
     protocol: TableProtocol
     metadata: TableMetadata
-    files: pl.DataFrame
+    files: FileList
     size_bytes: int
     proof: ObjectInfo | None = None
 

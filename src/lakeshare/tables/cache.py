@@ -25,15 +25,15 @@ class SnapshotCache:
 
     `freshness_ms` says by scheme how long a newest snapshot is believed, under `""` for every scheme that it does not
     name. What is kept of older versions is believed as long as the log holds the very commit of the version.
-    `max_bytes` bounds what is kept; a bigger frame is served, and not kept. `clock` gives epoch milliseconds. Belongs
-    to one event loop. Every method raises TableUnreadable, Unavailable, or InvalidValue where no reader knows the
-    source.
+    `memory` is shared with whatever else is kept; a frame that is bigger is served, and not kept.
+    `clock` gives epoch milliseconds. Belongs to one event loop. Every method raises TableUnreadable, Unavailable, or
+    InvalidValue where no reader knows the source.
     """
 
-    def __init__(self, freshness_ms: Mapping[str, int], max_bytes: int, clock: Callable[[], int]) -> None:
+    def __init__(self, freshness_ms: Mapping[str, int], memory: ByteBudget, clock: Callable[[], int]) -> None:
         self._freshness_ms = freshness_ms
         self._clock = clock
-        self._kept = ByteBudget(max_bytes)
+        self._kept = memory
         self._looks: dict[_Key, asyncio.Task[Any]] = {}
 
     async def snapshot(self, source: TableSource) -> Snapshot:
@@ -56,7 +56,7 @@ class SnapshotCache:
 
         async def load() -> Snapshot:
             snapshot = await open_table(source).load(version, history=history)
-            self._kept.put(key, snapshot, int(snapshot.files.estimated_size()))
+            self._kept.put(key, snapshot, snapshot.files.private_bytes)
             return snapshot
 
         return await self._once(key, load)
@@ -149,7 +149,7 @@ class SnapshotCache:
             reader = open_table(source)
             snapshot = await (reader.refresh(known.snapshot) if known else reader.load())
             kept = _KeptNewest(snapshot, looked_at)
-            self._kept.put(key, kept, int(snapshot.files.estimated_size()))
+            self._kept.put(key, kept, snapshot.files.private_bytes)
             return kept
 
         return await self._once(key, look)

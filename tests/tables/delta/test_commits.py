@@ -58,17 +58,17 @@ async def test_deletion_vectors_and_row_tracking_come_from_checkpoints_as_from_c
     vector = VECTOR | {"cardinality": 6}
     actions = [*START, add("a", deletion_vector=vector, base_row_id=7, default_row_commit_version=3), add("b")]
     write_delta_log(tmp_path, [actions])
-    by_commits = (await load(tmp_path)).files
+    by_commits = (await load(tmp_path)).files.frame()
     write_checkpoint(tmp_path, 0, actions)
     commit_path(tmp_path, 0).unlink()
-    assert (await load(tmp_path)).files.equals(by_commits)
+    assert (await load(tmp_path)).files.frame().equals(by_commits)
     assert by_commits["deletion_vector"].to_list() == [VECTOR_COLUMNS | {"cardinality": 6}, None]
     assert by_commits["base_row_id"].to_list() == [7, None]
 
 
 async def test_change_files_are_no_files_of_the_table(tmp_path: Path):
     write_delta_log(tmp_path, [START, [add("a"), cdc("_change_data/x")], [cdc("a")]])
-    assert (await load(tmp_path)).files["path"].to_list() == ["a"]
+    assert (await load(tmp_path)).files.frame()["path"].to_list() == ["a"]
 
 
 async def test_a_commit_has_the_partition_columns_of_its_own_version(tmp_path: Path):
@@ -94,7 +94,7 @@ async def test_partition_values_have_the_physical_names_of_mapped_columns(tmp_pa
     )
     write_delta_log(tmp_path, [[protocol(2, 5), mapped, add("a", partition_values={"col-1": "1", "plain": "2"})]])
     expected = [{"plain": "2", "col-1": "1"}]
-    assert (await load(tmp_path)).files["partition_values"].to_list() == expected
+    assert (await load(tmp_path)).files.frame()["partition_values"].to_list() == expected
     assert (await commits(tmp_path, 0, 0))[0].files["partition_values"].to_list() == expected
 
 

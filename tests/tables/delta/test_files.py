@@ -109,7 +109,7 @@ async def test_partition_values_are_raw_and_missing_ones_null(tmp_path: Path, ch
 async def test_an_exact_partition_name_goes_before_one_that_differs_by_case(tmp_path: Path):
     values = {"a": "lower", "A": "upper"}
     write_delta_log(tmp_path, [[protocol(), metadata(partition_columns=["A"]), add("x", partition_values=values)]])
-    assert (await load(tmp_path)).files["partition_values"].to_list() == [{"A": "upper"}]
+    assert (await load(tmp_path)).files.frame()["partition_values"].to_list() == [{"A": "upper"}]
 
 
 async def test_deletion_vectors_tell_entries_of_one_file_apart(tmp_path: Path):
@@ -127,9 +127,9 @@ async def test_deletion_vectors_tell_entries_of_one_file_apart(tmp_path: Path):
         "cardinality": 6,
     }
     write_delta_log(tmp_path, [START, [add("a")], [remove("a"), add("a", deletion_vector=first)]])
-    assert (await load(tmp_path)).files["deletion_vector_id"].to_list() == ["uab^-aqEH.-t@S}K{vb[*k^@4"]
+    assert (await load(tmp_path)).files.frame()["deletion_vector_id"].to_list() == ["uab^-aqEH.-t@S}K{vb[*k^@4"]
     write_delta_log(tmp_path, [[remove("a", deletion_vector=first), add("a", deletion_vector=inline)]], first=3)
-    assert (await load(tmp_path)).files["deletion_vector_id"].to_list() == ["i" + inline["pathOrInlineDv"]]
+    assert (await load(tmp_path)).files.frame()["deletion_vector_id"].to_list() == ["i" + inline["pathOrInlineDv"]]
     write_checkpoint(tmp_path, 3, [*START, add("a", deletion_vector=first), add("b", deletion_vector=inline), add("a")])
     files = (await load(tmp_path)).files
     assert files.select("path", "deletion_vector_id").rows() == [
@@ -154,7 +154,7 @@ async def test_statistics_come_raw(tmp_path: Path):
     stats = '{"numRecords": 2, "minValues":{"id":1e0}}'
     write_delta_log(tmp_path, [START, [add("a", stats=stats), add("b")]])
     write_checkpoint(tmp_path, 1, [*START, add("a", stats=stats), add("b")])
-    assert (await load(tmp_path)).files["stats"].to_list() == [stats, None]
+    assert (await load(tmp_path)).files.frame()["stats"].to_list() == [stats, None]
 
 
 async def test_statistics_that_a_checkpoint_keeps_as_columns_become_json_again(tmp_path: Path):
@@ -166,7 +166,7 @@ async def test_statistics_that_a_checkpoint_keeps_as_columns_become_json_again(t
     checkpoint = pl.read_parquet(path)
     checkpoint.with_columns(pl.col("add").struct.with_fields(stats_parsed=parsed)).write_parquet(path)
     expected = {"numRecords": 3, "minValues": {"id": 5, "at": "2024-05-06T07:08:09.123456Z", "day": "2024-05-06"}}
-    first, second, third = (await load(tmp_path)).files["stats"]
+    first, second, third = (await load(tmp_path)).files.frame()["stats"]
     assert (json.loads(first), second, third) == (expected, '{"numRecords":1}', None)
 
 
@@ -196,8 +196,8 @@ async def test_a_large_log_is_what_it_says(tmp_path: Path):
     write_large_log(tmp_path, 5000, commits=3)
     snapshot = await load(tmp_path)
     assert (snapshot.version, snapshot.num_files) == (3, 5000)
-    assert snapshot.files["partition_values"].null_count() == 0
-    assert json.loads(snapshot.files["stats"].drop_nulls()[0])["numRecords"] == 1000
+    assert snapshot.files.frame()["partition_values"].null_count() == 0
+    assert json.loads(snapshot.files.frame()["stats"].drop_nulls()[0])["numRecords"] == 1000
 
 
 async def test_a_table_that_shrinks_lets_go_of_its_memory(tmp_path: Path):
@@ -218,4 +218,4 @@ async def test_an_emptied_table_has_no_rows_and_all_columns(tmp_path: Path, name
     write_delta_log(tmp_path, [start, [add(f"{name}/a", partition_values={"day": "1"})], [remove(f"{name}/a")]])
     snapshot = await load(tmp_path)
     assert (snapshot.num_files, snapshot.size_bytes) == (0, 0)
-    assert [*snapshot.files.columns][-1] == "partition_values"
+    assert snapshot.files.columns[-1] == "partition_values"

@@ -60,7 +60,7 @@ async def test_a_checkpoint_without_any_commit_is_a_version(root: Path, kind):
 async def test_checkpoints_and_commits_give_equal_frames(root: Path, kind):
     by_commits = await load(root)
     write_checkpoint(root, 2, AT_2, kind)
-    assert (await load(root)).files.equals(by_commits.files)
+    assert (await load(root)).files.frame().equals(by_commits.files.frame())
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def test_new_commits_are_applied(root: Path, known: Snapshot):
     fresh = await reader(root).refresh(known)
     assert (fresh.version, paths(fresh), fresh.size_bytes) == (3, ["0", "b"], 6)
     assert paths(known) == ["a", "b"], "a snapshot never changes"
-    assert fresh.files.equals((await load(root)).files)
+    assert fresh.files.frame().equals((await load(root)).files.frame())
 
 
 async def test_only_the_new_commits_are_read(root: Path, known: Snapshot):
@@ -53,7 +53,7 @@ async def test_a_new_protocol_and_metadata_are_taken(root: Path, known: Snapshot
 async def test_new_partition_columns_are_taken(root: Path, known: Snapshot):
     new = [metadata(partition_columns=["day"]), remove("a"), remove("b"), add("c", partition_values={"day": "1"})]
     write_delta_log(root, [new], first=2)
-    assert (await reader(root).refresh(known)).files["partition_values"].to_list() == [{"day": "1"}]
+    assert (await reader(root).refresh(known)).files.frame()["partition_values"].to_list() == [{"day": "1"}]
 
 
 async def test_a_log_that_was_cleaned_up_behind_a_checkpoint_is_read_anew(root: Path, known: Snapshot):

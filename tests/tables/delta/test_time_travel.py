@@ -75,7 +75,7 @@ async def test_a_version_has_the_protocol_metadata_and_partition_columns_that_we
     write_delta_log(root, [[*changed, add("x", partition_values={"day": "1"})], [add("y")]], first=13)
     before, after = await reader(root).load(12), await reader(root).load(13)
     assert "partition_values" not in before.files.columns
-    assert after.files["partition_values"].to_list()[-1] == {"day": "1"}
+    assert after.files.frame()["partition_values"].to_list()[-1] == {"day": "1"}
     newest = await reader(root).load()
     for version in range(15):
         expected = (before, after)[version >= 13]

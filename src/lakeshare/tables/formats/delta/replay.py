@@ -1,15 +1,12 @@
 """The active files of a table, as columns: one spelling a path, the last action on a file wins."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import polars as pl
 
+from lakeshare.datafiles.files import KEY
 from lakeshare.storage.locations import normalise_log_path, require_inside
 from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS
-
-KEY = ["path", "deletion_vector_id"]
-"""What tells two files of a log apart, and orders them."""
 
 
 def comparable(actions: pl.DataFrame, root: str, partition_columns: Sequence[str]) -> pl.DataFrame:
@@ -38,17 +35,11 @@ def active_files(checkpoint: pl.DataFrame) -> pl.DataFrame:
     return files.with_columns(nothing).select(*FILE_COLUMNS, pl.exclude(*FILE_COLUMNS))
 
 
-def replay(files: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
-    """The active files after `changes`: `comparable` actions in the log's order. Those on change files say nothing."""
+def outcome(changes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `changes` (`comparable` actions in the log's order) do to a table: the files that are gone after them, and
+    the frame of a segment with those that are new. Actions on change files say nothing."""
     last = changes.filter(pl.col("action") != "cdc").unique(KEY, keep="last")
-    if last.is_empty():
-        return files
-    # Joining all files would copy their statistics: only those with a touched path go through the join.
-    touched = files["path"].is_in(last["path"].implode())
-    still = files.filter(touched).join(last.select(KEY), on=KEY, how="anti", nulls_equal=True)
-    added = _added(last)
-    active = _in_order(pl.concat([files.filter(~touched), still, added]))
-    return _released(active) if 2 * active.height < files.height + changes.height else active
+    return last.filter(pl.col("action") == "remove"), _in_order(_added(last))
 
 
 def require_files_inside(files: pl.DataFrame, also: Sequence[str]) -> None:
@@ -100,11 +91,3 @@ def _in_order(files: pl.DataFrame) -> pl.DataFrame:
     """Ordered by KEY, nulls first. By path alone where that is the same: three times faster."""
     no_vectors = files["deletion_vector_id"].null_count() == files.height
     return files.sort("path" if no_vectors else KEY)
-
-
-def _released(files: pl.DataFrame) -> pl.DataFrame:
-    """A copy with text of its own: a filtered column holds on to all the text that it was filtered from."""
-    copy = BytesIO()
-    files.write_ipc(copy)
-    copy.seek(0)
-    return pl.read_ipc(copy)

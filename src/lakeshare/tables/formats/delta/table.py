@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from lakeshare.datafiles.file_changes import changed
+from lakeshare.datafiles.files import FileList, Segment
 from lakeshare.errors import TableUnreadable, Unavailable
 from lakeshare.storage.base import ObjectInfo, ObjectStore
 from lakeshare.tables.base import (
@@ -24,7 +26,7 @@ from lakeshare.tables.formats.delta.actions import Actions
 from lakeshare.tables.formats.delta.deletion_vectors import require_vectors_inside
 from lakeshare.tables.formats.delta.listing import Listing, commit_key, version_prefix
 from lakeshare.tables.formats.delta.log import BATCH_BYTES, DeltaLog, LogIncomplete, batches
-from lakeshare.tables.formats.delta.replay import active_files, comparable, replay, require_files_inside
+from lakeshare.tables.formats.delta.replay import active_files, comparable, outcome, require_files_inside
 from lakeshare.tables.history import CommitHistory, rising_times, version_gone
 
 NEAR_VERSIONS = 32
@@ -173,14 +175,18 @@ class DeltaTable:
         protocol = tail.protocol or snapshot.protocol
         return _snapshot(listing, protocol, metadata, files, tail.in_commit_timestamp, after=snapshot.timestamp)
 
-    def _loaded_files(self, base: Actions, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
-        files = active_files(comparable(base.files, self._source.root, partition_columns))
-        return self._advanced_files(files, tail, partition_columns)
-
-    def _advanced_files(self, files: pl.DataFrame, tail: Actions, partition_columns: Sequence[str]) -> pl.DataFrame:
-        files = replay(files, comparable(tail.files, self._source.root, partition_columns))
-        self._require_inside(files)
+    def _loaded_files(self, base: Actions, tail: Actions, partition_columns: Sequence[str]) -> FileList:
+        checkpoint = active_files(comparable(base.files, self._source.root, partition_columns))
+        gone, added = outcome(comparable(tail.files, self._source.root, partition_columns))
+        files = changed(FileList.of(Segment(checkpoint)), gone, added)
+        for active in files.frames("path", "deletion_vector_id", "deletion_vector"):
+            self._require_inside(active)
         return files
+
+    def _advanced_files(self, files: FileList, tail: Actions, partition_columns: Sequence[str]) -> FileList:
+        gone, added = outcome(comparable(tail.files, self._source.root, partition_columns))
+        self._require_inside(added)
+        return changed(files, gone, added)
 
     def _changed_files(self, actions: Actions, metadata: TableMetadata) -> pl.DataFrame:
         files = comparable(actions.files, self._source.root, physical_partition_columns(metadata))
@@ -246,7 +252,7 @@ def _snapshot(
     listing: Listing,
     protocol: TableProtocol,
     metadata: TableMetadata,
-    files: pl.DataFrame,
+    files: FileList,
     committed: int | None,
     *,
     after: int | None = None,
@@ -260,7 +266,7 @@ def _snapshot(
         protocol=protocol,
         metadata=metadata,
         files=files,
-        size_bytes=int(files["size"].sum()),
+        size_bytes=files.size_bytes(),
         proof=listing.unbroken()[-1],
     )
 
