@@ -29,7 +29,10 @@ from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
 from lakeshare.storage.locations import parse_location
 from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
+from lakeshare.tables.disk_cache import DiskCache
 
+CACHED_FILES = "cached files"
+"""What the key that seals them is derived for."""
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
 REPLAY_EVERY_SECONDS = 1.0
 QUERY_EVERY_SECONDS = 0.25
@@ -109,8 +112,9 @@ def open_database(settings: Settings) -> Engine:
 
 def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str) -> Services:
     catalog = SqlCatalogStore(engine)
-    memory = ByteBudget(settings.cache_bytes)
     keyring = Keyring(settings.secret_key)
+    memory = ByteBudget(settings.memory_bytes)
+    disk = DiskCache(settings.cache_directory, settings.cache_bytes, keyring.active(CACHED_FILES).secret)
 
     def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
         key = keyring.active(LOCAL_URLS)
@@ -128,8 +132,9 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         catalog=catalog,
         queries=SqlAsyncQueryStore(engine),
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
-        tables=SnapshotCache(_freshness(settings), memory, now_ms),
+        tables=SnapshotCache(_freshness(settings), memory, disk, now_ms),
         memory=memory,
+        disk=disk,
         audit=spool,
         keyring=keyring,
         clock=now_ms,

@@ -18,8 +18,9 @@ class Settings:
     """`home` is where the state lives.
 
     `freshness_ms` is how long a snapshot is believed without a look at the log; None means 0 for local tables and
-    1,000 for remote ones. `cache_bytes` bounds the snapshots in memory. `local_roots` are the directories whose files
-    the server hands out; None means those of every table that the command line registered.
+    1,000 for remote ones. `memory_bytes` bounds what is kept in memory, `cache_bytes` what is kept in
+    `cache_directory`. `local_roots` are the directories whose files the server hands out; None means those of every
+    table that the command line registered.
     """
 
     home: Path
@@ -28,7 +29,8 @@ class Settings:
     url_seconds: int = 900
     freshness_ms: int | None = None
     stale_grants_seconds: int = 60
-    cache_bytes: int = 1 << 30
+    memory_bytes: int = 1 << 30
+    cache_bytes: int = 20 << 30
     audit_fsync: bool = False
     local_roots: tuple[Path, ...] | None = None
 
@@ -38,6 +40,10 @@ class Settings:
     @property
     def database_url(self) -> str:
         return f"sqlite:///{self.home / 'lakeshare.db'}"
+
+    @property
+    def cache_directory(self) -> Path:
+        return self.home / "cache"
 
     @property
     def audit_directory(self) -> Path:
@@ -61,7 +67,8 @@ def load_settings(
         url_seconds=_whole(environment, "LAKESHARE_URL_SECONDS", 900, least=10),
         freshness_ms=_whole(environment, "LAKESHARE_FRESHNESS_MS", None),
         stale_grants_seconds=_whole(environment, "LAKESHARE_STALE_GRANTS_SECONDS", 60),
-        cache_bytes=_whole(environment, "LAKESHARE_CACHE_BYTES", 1 << 30),
+        memory_bytes=_whole(environment, "LAKESHARE_MEMORY_BYTES", 1 << 30),
+        cache_bytes=_whole(environment, "LAKESHARE_CACHE_BYTES", 20 << 30),
         audit_fsync=_flag(environment, "LAKESHARE_AUDIT_FSYNC"),
         local_roots=_directories(environment, "LAKESHARE_LOCAL_ROOTS"),
     )

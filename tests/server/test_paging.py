@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from lakeshare.operations.add_to_share import add_to_share
 from lakeshare.operations.create_share import create_share
 from lakeshare.operations.revoke_share import revoke_share
+from lakeshare.tables.budget import ByteBudget
+from no_disk import NO_DISK
 from provider import ADMIN, Provider
 from reader import Lines, Reader, numbers, refusal
 
@@ -95,7 +97,7 @@ async def test_a_page_goes_on_after_a_checkpoint_took_the_place_of_the_log(reade
     DeltaTable(reader.provider.lake / "numbers").create_checkpoint()
     reader.provider.app.state.services = replace(
         reader.provider.served,
-        tables=type(reader.provider.served.tables)({"": 0}, 10**9, reader.provider.served.clock),
+        tables=type(reader.provider.served.tables)({"": 0}, ByteBudget(10**9), NO_DISK, reader.provider.served.clock),
     )
     second = await reader.query(maxFiles=1, pageToken=first.end["nextPageToken"])
     assert first.told() + second.told() == whole.told()

@@ -10,6 +10,7 @@ from lakeshare.errors import InvalidValue, TableUnreadable
 from lakeshare.tables.base import Snapshot, TableSource
 from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
+from no_disk import NO_DISK
 from samples.delta import add, commit_path, metadata, protocol, write_delta_log
 
 START = [protocol(), metadata()]
@@ -39,7 +40,7 @@ def commit(source: TableSource, version: int) -> None:
 
 
 def cache(clock: Clock, freshness_ms: int = 1000, max_bytes: int = PLENTY) -> SnapshotCache:
-    return SnapshotCache({"file": freshness_ms, "": 0}, ByteBudget(max_bytes), clock)
+    return SnapshotCache({"file": freshness_ms, "": 0}, ByteBudget(max_bytes), NO_DISK, clock)
 
 
 async def test_is_not_rechecked_while_it_is_fresh(tmp_path: Path, clock: Clock):
@@ -73,7 +74,7 @@ async def test_a_call_during_a_look_sees_what_was_committed_before_it(tmp_path: 
 
 async def test_schemes_that_are_not_named_have_the_freshness_of_the_empty_one(tmp_path: Path, clock: Clock):
     source = table(tmp_path)
-    tables = SnapshotCache({"s3": 0, "": 1000}, ByteBudget(PLENTY), clock)
+    tables = SnapshotCache({"s3": 0, "": 1000}, ByteBudget(PLENTY), NO_DISK, clock)
     first = await tables.snapshot(source)
     commit(source, 2)
     assert await tables.snapshot(source) is first
@@ -150,7 +151,7 @@ async def test_never_goes_back_to_an_older_version(tmp_path: Path, clock: Clock)
 
 async def test_the_least_recently_used_goes_first(tmp_path: Path, clock: Clock):
     a, b, c = (table(tmp_path / name, 100) for name in "abc")
-    size = (await cache(clock).snapshot(a)).files.estimated_size()
+    size = (await cache(clock).snapshot(a)).files.private_bytes
     tables = cache(clock, max_bytes=int(size * 2.5))
     first = {source: await tables.snapshot(source) for source in (a, b)}
     assert await tables.snapshot(a) is first[a], "used again"

@@ -11,6 +11,7 @@ from lakeshare.tables.base import TableSource
 from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
 from lakeshare.tables.history import CommitTime
+from no_disk import NO_DISK
 from samples.delta import add, commit_info, commit_path, metadata, protocol, set_time, write_checkpoint, write_delta_log
 
 START = [protocol(), metadata()]
@@ -31,7 +32,7 @@ def write(root: Path, commits: list, first: int = 0) -> None:
 
 
 def cache(freshness_ms: int = 0, max_bytes: int = 1 << 30) -> SnapshotCache:
-    return SnapshotCache({"": freshness_ms}, ByteBudget(max_bytes), lambda: 1_700_000_000_000)
+    return SnapshotCache({"": freshness_ms}, ByteBudget(max_bytes), NO_DISK, lambda: 1_700_000_000_000)
 
 
 async def test_an_older_version_is_kept(source: TableSource):
@@ -117,7 +118,7 @@ async def test_a_table_that_was_replaced_has_no_version_of_the_old_one(source: T
 
 
 async def test_older_versions_count_against_the_budget(source: TableSource):
-    size = (await cache().snapshot_at(source, 4)).files.estimated_size()
+    size = (await cache().snapshot_at(source, 4)).files.private_bytes
     tables = cache(max_bytes=size * 2)
     first = await tables.snapshot_at(source, 4)
     for version in range(1, 4):

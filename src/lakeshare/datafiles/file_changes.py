@@ -65,9 +65,13 @@ def _rows_by_path(segment: Segment, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _inserted(rows: pl.Series, added: pl.Series, places: pl.Series) -> pl.Series:
     """`rows` with `added` in between: each in front of as many as its place says."""
-    old = pl.DataFrame({"at": pl.int_range(1, 2 * rows.len(), 2, eager=True), "row": rows})
-    new = pl.DataFrame({"at": 2 * places, "row": added})
-    return old.merge_sorted(new, key="at")["row"]
+    runs = pl.DataFrame({"place": places, "at": pl.int_range(places.len(), eager=True)})
+    cuts = runs.group_by("place", maintain_order=True).agg(pl.col("at").first(), pl.len().alias("count"))
+    pieces, behind = [], 0
+    for place, at, count in cuts.iter_rows():
+        pieces += [rows.slice(behind, place - behind), added.slice(at, count)]
+        behind = place
+    return pl.concat([*pieces, rows.slice(behind)], rechunk=True)
 
 
 def _put_together(files: FileList) -> FileList:

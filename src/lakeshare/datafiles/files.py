@@ -128,14 +128,14 @@ class FileList:
 
     def parts(self) -> list[Part]:
         """The list by segments; those that no file is of are left out."""
-        if len(self.segments) == 1:
-            return [] if self.is_empty() else [Part(self.segments[0], self.rows, numbers(0, self.height))]
         parts = []
-        for segment, start in zip(self.segments, self.starts(), strict=True):
-            is_of = (self.rows >= start) & (self.rows < start + segment.frame.height)
-            if is_of.any():
-                parts.append(Part(segment, self.rows.filter(is_of) - start, is_of.arg_true()))
-        return parts
+        rows, positions = self.rows, numbers(0, self.height)
+        for segment in self.segments[:-1]:
+            later = rows >= segment.frame.height
+            parts.append(Part(segment, rows.filter(~later), positions.filter(~later)))
+            rows, positions = rows.filter(later) - segment.frame.height, positions.filter(later)
+        parts.append(Part(self.segments[-1], rows, positions))
+        return [part for part in parts if part.rows.len()]
 
     def frames(self, *columns: str) -> Iterator[pl.DataFrame]:
         """The files' columns segment by segment, which is cheap for all of a table."""

@@ -12,7 +12,7 @@ import polars as pl
 from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts
 from lakeshare.datafiles.columns import Memory, partitions, stats_columns
 from lakeshare.datafiles.evaluation import Evidence, KnownColumn
-from lakeshare.datafiles.files import FileList, Part
+from lakeshare.datafiles.files import FileList, Segment, numbers
 from lakeshare.datafiles.intervals import keeps_order
 from lakeshare.datafiles.schema import Field, parse_schema, resolve
 from lakeshare.protocol.predicates import (
@@ -55,7 +55,12 @@ def prune(
         for column in _columns(condition)
         if (found := _known_column(fields, partition_columns, column)) is not None
     }
-    kept = [part.positions.filter(_may_match(part, known, condition, memory)) for part in files.parts()]
+    kept = []
+    for part in files.parts():
+        # Of most of a segment, it is quicker to ask for all of it than to copy what is asked for.
+        asked = numbers(0, part.segment.frame.height) if 2 * part.rows.len() > part.segment.frame.height else part.rows
+        mask = _may_match(part.segment, asked, known, condition, memory)
+        kept.append(part.positions.filter(mask if asked.len() == part.rows.len() else mask.gather(part.rows)))
     return files.take(kept[0] if len(kept) == 1 else pl.concat(kept).sort())
 
 
@@ -78,9 +83,13 @@ def limit(files: FileList, rows: int) -> FileList:
     return files.head(taken)
 
 
-def _may_match(part: Part, known: Mapping[Column, KnownColumn], condition: Predicate, memory: Memory) -> pl.Series:
-    """Which of the part's files may hold a row for which the condition is TRUE: by partition first, then by stats."""
-    segment, rows = part.segment, part.rows
+def _may_match(
+    segment: Segment, rows: pl.Series, known: Mapping[Column, KnownColumn], condition: Predicate, memory: Memory
+) -> pl.Series:
+    """Which of those rows (UInt32) may be files that hold a row for which the condition is TRUE.
+
+    By partition first, then by the stats of those that are left.
+    """
     by_partition: dict[Path, Bounds] = {}
     mask = pl.repeat(True, rows.len(), dtype=pl.Boolean, eager=True)
     if any(column.is_partition for column in known.values()) and "partition_values" in segment.frame.columns:

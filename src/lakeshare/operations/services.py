@@ -12,6 +12,7 @@ from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
 from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.cache import SnapshotCache
+from lakeshare.tables.disk_cache import DiskCache
 
 Clock = Callable[[], int]
 """The time in epoch milliseconds."""
@@ -24,6 +25,7 @@ class Services:
     access: AccessCache
     tables: SnapshotCache
     memory: Memory
+    disk: DiskCache
     audit: AuditLog
     keyring: Keyring
     clock: Clock

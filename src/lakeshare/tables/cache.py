@@ -9,11 +9,15 @@ from lakeshare.storage.base import ObjectInfo
 from lakeshare.storage.locations import scheme_of
 from lakeshare.tables.base import Commit, Description, Snapshot, TableSource
 from lakeshare.tables.budget import ByteBudget
+from lakeshare.tables.disk_cache import DiskCache
 from lakeshare.tables.formats import open_table
 from lakeshare.tables.history import CommitHistory, CommitTime
+from lakeshare.tables.saved_tables import SavedTables
 
 COMMIT_BYTES = 400
 """About what a commit of a history takes in memory."""
+NEVER = -(1 << 62)
+"""A time that no clock has been at."""
 DESCRIPTION_BYTES = 2000
 """What a version's protocol takes in memory, and the small parts of its metadata."""
 
@@ -26,14 +30,18 @@ class SnapshotCache:
     `freshness_ms` says by scheme how long a newest snapshot is believed, under `""` for every scheme that it does not
     name. What is kept of older versions is believed as long as the log holds the very commit of the version.
     `memory` is shared with whatever else is kept; a frame that is bigger is served, and not kept.
+    Large tables are saved on `disk` too.
     `clock` gives epoch milliseconds. Belongs to one event loop. Every method raises TableUnreadable, Unavailable, or
     InvalidValue where no reader knows the source.
     """
 
-    def __init__(self, freshness_ms: Mapping[str, int], memory: ByteBudget, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, freshness_ms: Mapping[str, int], memory: ByteBudget, disk: DiskCache, clock: Callable[[], int]
+    ) -> None:
         self._freshness_ms = freshness_ms
         self._clock = clock
         self._kept = memory
+        self._saved = SavedTables(disk)
         self._looks: dict[_Key, asyncio.Task[Any]] = {}
 
     async def snapshot(self, source: TableSource) -> Snapshot:
@@ -147,10 +155,23 @@ class SnapshotCache:
             looked_at = self._clock()
             known: _KeptNewest | None = self._kept.get(key)
             reader = open_table(source)
-            snapshot = await (reader.refresh(known.snapshot) if known else reader.load())
+            if known is None:
+                snapshot = await self._saved.newest(source, reader, keep_saved)
+            else:
+                snapshot = await reader.refresh(known.snapshot)
+                meanwhile: _KeptNewest | None = self._kept.get(key)
+                if snapshot is known.snapshot and meanwhile is not None:
+                    snapshot = meanwhile.snapshot  # which may have been saved
+                self._saved.save_again(source, reader, snapshot, keep_saved)
             kept = _KeptNewest(snapshot, looked_at)
             self._kept.put(key, kept, snapshot.files.private_bytes)
             return kept
+
+        def keep_saved(snapshot: Snapshot) -> None:
+            known: _KeptNewest | None = self._kept.get(key)
+            if known is None or known.snapshot.version <= snapshot.version:
+                looked_at = known.looked_at if known else NEVER
+                self._kept.put(key, _KeptNewest(snapshot, looked_at), snapshot.files.private_bytes)
 
         return await self._once(key, look)
 

@@ -1,6 +1,7 @@
 """One module a table format, each with `detect(store)` and `open_table(source, store)`; its name is the format's."""
 
 import pkgutil
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 
@@ -21,8 +22,12 @@ async def detect_format(store: ObjectStore, location: str) -> str:
     raise InvalidValue(f"There is no table at {location!r}.", hint=f"Available formats: {', '.join(_available())}.")
 
 
+@lru_cache(maxsize=4096)
 def open_table(source: TableSource) -> TableReader:
-    """The reader of a table; touches no storage. Raises InvalidValue where the format or the scheme is unknown."""
+    """The reader of a table, one for all who ask; touches no storage.
+
+    Raises InvalidValue where the format or the scheme is unknown.
+    """
     if source.format not in _available():
         raise InvalidValue(f"Unknown table format {source.format!r}.", hint=f"Available: {', '.join(_available())}.")
     reader: TableReader = _module(source.format).open_table(source, open_store(source.root))

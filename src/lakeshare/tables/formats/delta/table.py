@@ -101,12 +101,9 @@ class DeltaTable:
                 version += 1
 
     async def refresh(self, snapshot: Snapshot) -> Snapshot:
-        grown, proven = await asyncio.gather(
-            self._store.exists(commit_key(snapshot.version + 1)), self._still_proves(snapshot)
-        )
-        if not proven:
+        if not await self._still_proves(snapshot):
             return _not_older(await self.load(), snapshot)
-        if not grown:
+        if not await self._store.exists(commit_key(snapshot.version + 1)):
             return snapshot
         try:
             return await self._advance(snapshot)
