@@ -21,6 +21,7 @@ from lakeshare.catalog.model import Table
 from lakeshare.catalog.sql import SqlAsyncQueryStore, SqlCatalogStore
 from lakeshare.governance.keys import Keyring
 from lakeshare.operations.run_queries import run_query
+from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
 from lakeshare.settings import Settings
@@ -53,7 +54,10 @@ async def local_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         services = _wire(settings, engine, spool, settings.public_url or DEFAULT_PUBLIC_URL)
         stored = None if settings.public_url else await services.catalog.public_url()
-        yield replace(services, public_url=stored) if stored else services
+        try:
+            yield replace(services, public_url=stored) if stored else services
+        finally:
+            services.lines.close()
     finally:
         spool.close()
         engine.dispose()
@@ -79,6 +83,7 @@ def server_app(settings: Settings, public_url: str) -> Starlette:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            await asyncio.to_thread(services.lines.close)
             spool.close()
             engine.dispose()
 
@@ -134,7 +139,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
         tables=SnapshotCache(_freshness(settings), memory, disk, now_ms),
         memory=memory,
-        disk=disk,
+        lines=SegmentLines(disk, memory),
         audit=spool,
         keyring=keyring,
         clock=now_ms,

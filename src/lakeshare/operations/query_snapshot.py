@@ -11,7 +11,7 @@ from lakeshare.datafiles.pruning import limit, prune
 from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.file_parts import LineStyle
-from lakeshare.operations.fragments import file_lines, header_lines
+from lakeshare.operations.fragments import header_lines
 from lakeshare.operations.history_scope import moment_to_version
 from lakeshare.operations.negotiate_format import negotiate_snapshot
 from lakeshare.operations.query_tokens import (
@@ -82,7 +82,7 @@ async def query_snapshot(
     style = LineStyle(response_format, sign_urls, expires_at * 1000, table.shared.table.location, stamp)
 
     def render(some: FileList) -> bytes:
-        return file_lines(some.frame(), style)
+        return services.lines.render(some, style)
 
     parts: list[Part[FileList]] = [
         Part(lambda: header_lines(snapshot, response_format, stamped=stamp is not None)),

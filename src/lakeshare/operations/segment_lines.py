@@ -18,10 +18,10 @@ from typing import BinaryIO, TypeVar
 import polars as pl
 import structlog
 
+from lakeshare.datafiles.columns import Memory
 from lakeshare.datafiles.files import FileList, Part, Segment
 from lakeshare.operations.file_parts import LAYOUT, LineStyle, constant_parts, fresh_parts
 from lakeshare.operations.fragments import file_lines
-from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.disk_cache import DiskCache
 
 SMALL_BYTES = 2_000_000
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 class SegmentLines:
     """Renders the lines of a version's files. Threads may share it; close it."""
 
-    def __init__(self, disk: DiskCache, memory: ByteBudget) -> None:
+    def __init__(self, disk: DiskCache, memory: Memory) -> None:
         self._disk = disk
         self._memory = memory
         self._thread = ThreadPoolExecutor(1, "segment-lines")

@@ -10,9 +10,9 @@ from lakeshare.catalog.model import Table
 from lakeshare.catalog.store import CatalogStore
 from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
+from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.cache import SnapshotCache
-from lakeshare.tables.disk_cache import DiskCache
 
 Clock = Callable[[], int]
 """The time in epoch milliseconds."""
@@ -25,7 +25,7 @@ class Services:
     access: AccessCache
     tables: SnapshotCache
     memory: Memory
-    disk: DiskCache
+    lines: SegmentLines
     audit: AuditLog
     keyring: Keyring
     clock: Clock
