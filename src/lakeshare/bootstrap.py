@@ -25,7 +25,7 @@ from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
 from lakeshare.settings import Settings
-from lakeshare.storage.base import UrlSigner
+from lakeshare.storage.base import SigningWindow, UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
 from lakeshare.storage.locations import parse_location
 from lakeshare.tables.budget import ByteBudget
@@ -121,7 +121,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
     memory = ByteBudget(settings.memory_bytes)
     disk = DiskCache(settings.cache_directory, settings.cache_bytes, keyring.active(CACHED_FILES).secret)
 
-    def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
+    def local_url_signer(table: Table, window: SigningWindow) -> UrlSigner:
         key = keyring.active(LOCAL_URLS)
         return LocalUrlSigner(
             public_url,
@@ -130,7 +130,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
             table_id=table.id,
             key_id=key.id,
             secret=key.secret,
-            expires_at_seconds=expires_at,
+            expires_at_seconds=window.expires_at,
         )
 
     return Services(

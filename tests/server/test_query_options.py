@@ -89,8 +89,8 @@ def break_after(reader: Reader, files: int, error: Exception) -> None:
             assert len(keys) == files
             return self._endings(keys)
 
-    def signer(table, expires_at):
-        return FailingSigner(services.url_signer(table, expires_at))
+    def signer(table, window):
+        return FailingSigner(services.url_signer(table, window))
 
     reader.provider.app.state.services = replace(services, url_signer=signer)
 

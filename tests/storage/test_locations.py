@@ -109,7 +109,7 @@ def test_a_path_is_quoted_once():
     assert quote_paths(["day=a%20b/Lac Léman?#.parquet"]) == ["day=a%2520b/Lac%20L%C3%A9man%3F%23.parquet"]
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_paths_are_quoted_together_as_the_standard_library_quotes_one(paths: list[str]):
     assert quote_paths(paths) == [quote(path, safe="/-_.~=+,@!$&'()*;:") for path in paths]
     assert quote_paths(paths, UNRESERVED) == [quote(path, safe="") for path in paths]

@@ -15,7 +15,7 @@ from lakeshare.errors import TableUnreadable
 from lakeshare.storage.base import SigningWindow
 from lakeshare.storage.sigv4 import S3Credentials, S3Location, SigV4UrlSigner
 
-WINDOW = SigningWindow(1_790_000_100, 1_790_001_000)
+WINDOW = SigningWindow(1_790_000_100, 1_790_001_000, 1_790_000_400)
 CREDENTIALS = S3Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 LOCATION = S3Location("lake", "tables/sales/", "eu-central-1")
 KEYS = st.text(
@@ -63,7 +63,9 @@ def test_urls_are_botocores(keys, token, prefix, endpoint, path_style):
 @given(KEYS)
 def test_a_base_stays_and_an_ending_is_fresh(key):
     now = SigV4UrlSigner(LOCATION, CREDENTIALS, WINDOW)
-    later = SigV4UrlSigner(LOCATION, CREDENTIALS, SigningWindow(WINDOW.starts_at + 300, WINDOW.expires_at + 300))
+    later = SigV4UrlSigner(
+        LOCATION, CREDENTIALS, SigningWindow(WINDOW.ends_at, WINDOW.expires_at + 300, WINDOW.ends_at + 300)
+    )
     assert now.place == later.place
     assert now.bases([key]) == later.bases([key])
     assert now.endings([key]) != later.endings([key])

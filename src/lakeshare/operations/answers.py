@@ -14,12 +14,14 @@ from lakeshare.operations.services import Services
 from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import QueryRequest, RangeRequest
+from lakeshare.storage.base import SigningWindow
 
 Files = TypeVar("Files", pl.DataFrame, FileList)
 """The changes of a commit, or the files of a version."""
 
 FIRST_CHUNK_FILES = 64
 CHUNK_FILES = 1024
+LONGEST_WINDOW_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,14 @@ def audited_chunks(parts: Sequence[Part[Files]], record: Callable[[list[Files], 
             record(given, f"The answer broke off after {told} of {total} files.")
 
 
-def urls_expire_at(services: Services, access: RecipientAccess) -> int:
-    """Epoch seconds, rounded down; no URL outlives the token that asked for it."""
-    ends = services.clock() + services.url_seconds * 1000
-    return min(ends, access.token.expires_at or ends) // 1000
+def signing_window(services: Services, access: RecipientAccess) -> SigningWindow:
+    """The one that is now. Fresh URLs live at least two thirds of `url_seconds`, unless the token ends before them."""
+    seconds = min(services.url_seconds // 3, LONGEST_WINDOW_SECONDS)
+    starts_at = services.clock() // 1000 // seconds * seconds
+    expires_at = starts_at + services.url_seconds
+    if access.token.expires_at is not None:
+        expires_at = min(expires_at, access.token.expires_at // 1000)
+    return SigningWindow(starts_at, expires_at, starts_at + seconds)
 
 
 def _file_part(files: Files, start: int, count: int, render: Callable[[Files], bytes]) -> Part[Files]:

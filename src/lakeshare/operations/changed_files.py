@@ -8,7 +8,7 @@ import polars as pl
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.errors import InvalidValue
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import change_lines, metadata_line, protocol_line
@@ -75,9 +75,9 @@ async def answer_changes(
     protocol, metadata = await read_metadata(services, table, page.head)
     sent, last_key = _cut(changes, request.max_files)
 
-    expires_at = urls_expire_at(services, access)
-    sign_urls = services.url_signer(table.shared.table, expires_at)
-    style = LineStyle(page.response_format, sign_urls, expires_at * 1000, table.shared.table.location)
+    window = signing_window(services, access)
+    sign_urls = services.url_signer(table.shared.table, window)
+    style = LineStyle(page.response_format, sign_urls, window.expires_at * 1000, table.shared.table.location)
     lines = _Lines(query, page, style)
     parts: list[Part[pl.DataFrame]] = [Part(lambda: lines.head(protocol, metadata))]
     for change in sent:
@@ -89,7 +89,7 @@ async def answer_changes(
             end_part(
                 EndStreamAction(
                     next_page_token=last_key and seal_page(services, holder, _page_behind(page, sent, last_key)),
-                    min_url_expiration_timestamp=expires_at * 1000 if has_files else None,
+                    min_url_expiration_timestamp=window.expires_at * 1000 if has_files else None,
                 )
             )
         )

@@ -8,7 +8,7 @@ from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.datafiles.files import FileList
 from lakeshare.datafiles.pruning import limit, prune
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import header_lines
@@ -76,10 +76,10 @@ async def query_snapshot(
     left = prepared.files if page is None else prepared.files.behind(page.last_key)
     files = left if request.max_files is None else left.head(request.max_files)
 
-    expires_at = urls_expire_at(services, access)
-    sign_urls = services.url_signer(table.shared.table, expires_at)
+    window = signing_window(services, access)
+    sign_urls = services.url_signer(table.shared.table, window)
     stamp = CommitTime(snapshot.version, snapshot.timestamp) if _is_time_travel(request) else None
-    style = LineStyle(response_format, sign_urls, expires_at * 1000, table.shared.table.location, stamp)
+    style = LineStyle(response_format, sign_urls, window.expires_at * 1000, table.shared.table.location, stamp)
 
     def render(some: FileList) -> bytes:
         return services.lines.render(some, style)
@@ -95,7 +95,7 @@ async def query_snapshot(
         ending = EndStreamAction(
             refresh_token=seal_refresh(services, holder, snapshot.version) if request.include_refresh_token else None,
             next_page_token=last_key and seal_page(services, holder, SnapshotPage(snapshot.version, last_key)),
-            min_url_expiration_timestamp=expires_at * 1000 if files.height else None,
+            min_url_expiration_timestamp=window.expires_at * 1000 if files.height else None,
         )
         parts.append(end_part(ending))
 

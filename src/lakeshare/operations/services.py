@@ -11,7 +11,7 @@ from lakeshare.catalog.store import CatalogStore
 from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
 from lakeshare.operations.segment_lines import SegmentLines
-from lakeshare.storage.base import UrlSigner
+from lakeshare.storage.base import SigningWindow, UrlSigner
 from lakeshare.tables.cache import SnapshotCache
 
 Clock = Callable[[], int]
@@ -32,8 +32,8 @@ class Services:
     public_url: str
     """Without a trailing slash."""
     url_seconds: int
-    url_signer: Callable[[Table, int], UrlSigner]
-    """Signs the URLs of a table's files, until a time in epoch seconds."""
+    url_signer: Callable[[Table, SigningWindow], UrlSigner]
+    """Signs the URLs of a table's files, all those of a window alike."""
     local_roots: tuple[str, ...] | None = None
     """Locations that local tables must lie under; None for the local command line, which may register any."""
     state_home: str | None = None

@@ -44,10 +44,14 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SigningWindow:
-    """From when on URLs are said to be valid, and until when, in epoch seconds. Those of one window are the same."""
+    """A while whose URLs are all the same: `starts_at` is their time of signing, `expires_at` when they end.
+
+    `ends_at` is when the next window begins, whose URLs are others. In epoch seconds.
+    """
 
     starts_at: int
     expires_at: int
+    ends_at: int
 
 
 class UrlSigner(Protocol):

@@ -85,17 +85,20 @@ UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.
 
 
 def quote_paths(paths: Sequence[str], safe: bytes = UNRESERVED + b"/=+,@!$&'()*;:") -> list[str]:
-    """Percent-encode decoded paths once, for URLs: whatever is not `safe`. No path holds a NUL.
+    """Percent-encode decoded paths once, for URLs: whatever is not `safe`.
 
     All paths are done together, a character at a time: many files have few characters that need it.
     """
     if not paths:
         return []
-    text = "\x00".join(paths).encode()
-    unsafe = set(text.translate(None, safe + b"\x00%"))
+    text = _NO_UTF8.join(map(str.encode, paths))
+    unsafe = set(text.translate(None, safe + _NO_UTF8 + b"%"))
     for character in (ord("%"), *unsafe):
         text = text.replace(bytes((character,)), b"%%%02X" % character)
-    return text.decode("ascii").split("\x00")
+    return text.decode("latin-1").split(_NO_UTF8.decode("latin-1"))
+
+
+_NO_UTF8 = b"\xff"
 
 
 def scheme_of(location: str) -> str:
