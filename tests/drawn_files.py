@@ -63,6 +63,7 @@ class FakeSigner(UrlSigner):
     """Signs nothing. `signed` tells what it was asked for."""
 
     place = "https://x"
+    issue = "?s=1"
 
     def __init__(self) -> None:
         self.signed: list[list[str]] = []

@@ -20,6 +20,7 @@ from lakeshare.catalog.migrations import migrate
 from lakeshare.catalog.model import Table
 from lakeshare.catalog.sql import SqlAsyncQueryStore, SqlCatalogStore
 from lakeshare.governance.keys import Keyring
+from lakeshare.operations.bodies import Bodies
 from lakeshare.operations.run_queries import run_query
 from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.operations.services import Services
@@ -140,6 +141,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         tables=SnapshotCache(_freshness(settings), memory, disk, now_ms),
         memory=memory,
         lines=SegmentLines(disk, memory),
+        bodies=Bodies(memory, settings.memory_bytes // 4),
         audit=spool,
         keyring=keyring,
         clock=now_ms,

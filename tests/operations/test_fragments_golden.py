@@ -50,7 +50,7 @@ class FakeSigner(UrlSigner):
     """Gives the path where a URL would stand."""
 
     def __init__(self, place: str) -> None:
-        self.place = place
+        self.place, self.issue = place, ""
 
     def bases(self, keys):
         return [self.place + key for key in keys]

@@ -81,7 +81,7 @@ def break_after(reader: Reader, files: int, error: Exception) -> None:
 
     class FailingSigner(UrlSigner):
         def __init__(self, sign: UrlSigner) -> None:
-            self.place, self.bases, self._endings = sign.place, sign.bases, sign.endings
+            self.place, self.issue, self.bases, self._endings = sign.place, sign.issue, sign.bases, sign.endings
 
         def endings(self, keys):
             if next(signed):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
@@ -89,6 +89,7 @@ async def query_snapshot(
         *cut_files(files, render),
     ]
     ends = always_end or has_end(request, capabilities)
+    end: list[Part[FileList]] = []
     if ends:
         is_last_page = files.height == left.height
         last_key = None if is_last_page else files.key_at(files.height - 1)
@@ -97,7 +98,7 @@ async def query_snapshot(
             next_page_token=last_key and seal_page(services, holder, SnapshotPage(snapshot.version, last_key)),
             min_url_expiration_timestamp=window.expires_at * 1000 if files.height else None,
         )
-        parts.append(end_part(ending))
+        end.append(end_part(ending))
 
     def audit(sent: list[FileList], error: str | None) -> None:
         result: Result = {
@@ -110,7 +111,20 @@ async def query_snapshot(
         }
         record(services, caller, "deltaSharingQueriedTable", table.audit_params, result=result, error_message=error)
 
-    return LinesAnswer(snapshot.version, response_format, audited_chunks(parts, audit), ends)
+    if page is not None or request.max_files is not None:
+        return LinesAnswer(snapshot.version, response_format, audited_chunks([*parts, *end], audit), ends)
+
+    # The hash tells the format that was negotiated, the scheme of file ids, the hints and the limit.
+    of_answer = table.scope, snapshot.version, snapshot.proof, response_format, holder.request, stamp
+    of_urls = style.root, sign_urls.place, sign_urls.issue, window
+
+    def chunks() -> Iterator[bytes]:
+        now, renders = services.clock() // 1000, [part.render for part in parts]
+        with services.bodies.kept((of_answer, of_urls), renders, now=now, ends_at=window.ends_at) as kept:
+            hot = [replace(part, render=render) for part, render in zip(parts, kept, strict=True)]
+            yield from audited_chunks([*hot, *end], audit)
+
+    return LinesAnswer(snapshot.version, response_format, chunks(), ends)
 
 
 async def snapshot_version(

@@ -10,6 +10,7 @@ from lakeshare.catalog.model import Table
 from lakeshare.catalog.store import CatalogStore
 from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
+from lakeshare.operations.bodies import Bodies
 from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.storage.base import SigningWindow, UrlSigner
 from lakeshare.tables.cache import SnapshotCache
@@ -26,6 +27,7 @@ class Services:
     tables: SnapshotCache
     memory: Memory
     lines: SegmentLines
+    bodies: Bodies
     audit: AuditLog
     keyring: Keyring
     clock: Clock

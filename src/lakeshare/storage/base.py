@@ -63,6 +63,8 @@ class UrlSigner(Protocol):
 
     place: str
     """What bases depend on besides the key (endpoint, bucket, table): bases of one place may be kept."""
+    issue: str
+    """What endings depend on besides the key and the place (credential, time of signing, expiry)."""
 
     def bases(self, keys: Sequence[str]) -> list[str]:
         """The URLs up to their question mark, in order. Raises TableUnreadable where a key cannot be handed out."""

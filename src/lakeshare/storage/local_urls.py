@@ -58,7 +58,7 @@ class LocalUrlSigner(UrlSigner):
     ) -> None:
         files = f"{public_url}/files/{table_id}/"
         self.place = "\n".join((files, root, *also))
-        self._tail = f"?{CREDENTIAL}={key_id}&{EXPIRES}={expires_at_seconds}&{SIGNATURE}="
+        self.issue = f"?{CREDENTIAL}={key_id}&{EXPIRES}={expires_at_seconds}&{SIGNATURE}="
         self._outer = hashlib.sha256(_padded(secret, 0x5C))
         self._roots = [
             _Root(
@@ -81,7 +81,7 @@ class LocalUrlSigner(UrlSigner):
         inner, outer = root.inner.copy(), self._outer.copy()
         inner.update(path.encode())
         outer.update(inner.digest())
-        return self._tail + outer.hexdigest()
+        return self.issue + outer.hexdigest()
 
     def _find(self, key: str) -> "tuple[_Root, str]":
         return (self._roots[0], key) if "://" not in key else self._split(key)

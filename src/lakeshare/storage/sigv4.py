@@ -63,7 +63,7 @@ class SigV4UrlSigner(UrlSigner):
         date = datetime.fromtimestamp(window.starts_at, UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{date[:8]}/{location.region}/s3/aws4_request"
         query, canonical_query = _queries(credentials, scope, date, window)
-        self._query = f"?{query}&X-Amz-Signature="
+        self.issue = f"?{query}&X-Amz-Signature="
         self._before = hashlib.sha256(f"GET\n{path}".encode())
         self._behind = f"\n{canonical_query}\nhost:{_without_default_port(scheme, host)}\n\nhost\nUNSIGNED-PAYLOAD"
         key = _signing_key(credentials, scope)
@@ -74,7 +74,7 @@ class SigV4UrlSigner(UrlSigner):
         return [self.place + path for path in self._paths(keys)]
 
     def endings(self, keys: Sequence[str]) -> list[str]:
-        query, behind = self._query, self._behind
+        query, behind = self.issue, self._behind
         before, inner, outer = self._before.copy, self._inner.copy, self._outer.copy
         endings = []
         for path in self._paths(keys):
