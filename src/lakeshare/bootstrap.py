@@ -24,13 +24,15 @@ from lakeshare.catalog.migrations import migrate
 from lakeshare.catalog.model import Table
 from lakeshare.catalog.sql import SqlAsyncQueryStore, SqlCatalogStore
 from lakeshare.governance.keys import Keyring
+from lakeshare.operations.bodies import Bodies
 from lakeshare.operations.run_queries import run_query
+from lakeshare.operations.segment_lines import SegmentLines
 from lakeshare.operations.services import Services
 from lakeshare.server.app import build_app
 from lakeshare.server.one_write import OneWriteProtocol
 from lakeshare.server.workers import STARTUP_FAILURE, run_workers
 from lakeshare.settings import Settings
-from lakeshare.storage.base import UrlSigner
+from lakeshare.storage.base import SigningWindow, UrlSigner
 from lakeshare.storage.local_urls import PURPOSE as LOCAL_URLS, LocalUrlSigner
 from lakeshare.storage.locations import parse_location
 from lakeshare.tables.budget import ByteBudget
@@ -61,7 +63,10 @@ async def local_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         services = _wire(settings, engine, spool, settings.public_url or DEFAULT_PUBLIC_URL)
         stored = None if settings.public_url else await services.catalog.public_url()
-        yield replace(services, public_url=stored) if stored else services
+        try:
+            yield replace(services, public_url=stored) if stored else services
+        finally:
+            services.lines.close()
     finally:
         spool.close()
         engine.dispose()
@@ -91,6 +96,7 @@ def server_app(settings: Settings, public_url: str, worker: int = 0) -> Starlett
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            await asyncio.to_thread(services.lines.close)
             spool.close()
             engine.dispose()
 
@@ -145,7 +151,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
     memory = ByteBudget(settings.memory_bytes)
     disk = DiskCache(settings.cache_directory, settings.cache_bytes, keyring.active(CACHED_FILES).secret)
 
-    def local_url_signer(table: Table, expires_at: int) -> UrlSigner:
+    def local_url_signer(table: Table, window: SigningWindow) -> UrlSigner:
         key = keyring.active(LOCAL_URLS)
         return LocalUrlSigner(
             public_url,
@@ -154,7 +160,7 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
             table_id=table.id,
             key_id=key.id,
             secret=key.secret,
-            expires_at_seconds=expires_at,
+            expires_at_seconds=window.expires_at,
         )
 
     return Services(
@@ -163,7 +169,8 @@ def _wire(settings: Settings, engine: Engine, spool: AuditSpool, public_url: str
         access=AccessCache(catalog, now_ms, stale_grants_seconds=settings.stale_grants_seconds),
         tables=SnapshotCache(_freshness(settings), memory, disk, now_ms),
         memory=memory,
-        disk=disk,
+        lines=SegmentLines(disk, memory),
+        bodies=Bodies(memory, settings.memory_bytes // 4),
         audit=spool,
         keyring=keyring,
         clock=now_ms,

@@ -1,12 +1,13 @@
 import hashlib
 import json
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, strategies as st
 
+from drawn_files import EXPIRES, STAMP, VECTOR_KEYS, VECTORS, FakeSigner, frames, sign, style
 from lakeshare.errors import UnsupportedTableFeature
 from lakeshare.operations.fragments import (
     change_lines,
@@ -24,91 +25,11 @@ from lakeshare.protocol.actions import (
     Line,
     QueryStatus,
 )
-from lakeshare.tables.base import CHANGE_COLUMNS, FILE_COLUMNS, Snapshot, TableMetadata, TableProtocol
-from lakeshare.tables.history import CommitTime
-
-ROOT = "file:///lake/t"
-EXPIRES = 1_700_000_000_000
-STAMP = CommitTime(7, 1_650_000_000_123)
-
-TEXT = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("\u2028\u2029\u0085\"\\\n\r'%{}é")))
-PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
-COUNTS = st.integers(0, 2**62)
-VECTORS = st.one_of(
-    st.none(),
-    st.fixed_dictionaries(
-        {
-            "storage_type": st.just("i"),
-            "path_or_inline_dv": TEXT,
-            "offset": st.none(),
-            "size_in_bytes": st.integers(1, 2**31 - 1),
-            "cardinality": COUNTS,
-        }
-    ),
-    st.fixed_dictionaries(
-        {
-            "storage_type": st.just("u"),
-            "path_or_inline_dv": st.sampled_from(["", "ab", "dv=1"]).map("{}^-aqEH.-t@S}}K{{vb[*k^".format),
-            "offset": st.integers(0, 2**31 - 1),
-            "size_in_bytes": st.integers(1, 2**31 - 1),
-            "cardinality": COUNTS,
-        }
-    ),
-    st.fixed_dictionaries(
-        {
-            "storage_type": st.just("p"),
-            "path_or_inline_dv": st.sampled_from(
-                ["file:///lake/t/a%20b.bin", "file:///lake/other/x.bin", "/lake/t/y.bin"]
-            ),
-            "offset": st.one_of(st.none(), st.integers(0, 100)),
-            "size_in_bytes": st.integers(1, 2**31 - 1),
-            "cardinality": COUNTS,
-        }
-    ),
-)
-VECTOR_KEYS = {
-    "file:///lake/t/a%20b.bin": "a b.bin",
-    "file:///lake/other/x.bin": "file:///lake/other/x.bin",
-    "/lake/t/y.bin": "y.bin",
-    "^-aqEH.-t@S}K{vb[*k^": "deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin",
-    "ab^-aqEH.-t@S}K{vb[*k^": "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin",
-    "dv=1^-aqEH.-t@S}K{vb[*k^": "dv=1/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin",
-}
-
-
-def sign(keys):
-    return [f"https://x/{quote(key, safe='/')}?s=1" for key in keys]
+from lakeshare.tables.base import FILE_COLUMNS, Snapshot, TableMetadata, TableProtocol
 
 
 def file_id(key: str) -> str:
     return hashlib.md5(key.encode()).hexdigest()
-
-
-@st.composite
-def frames(draw, *, vectors=VECTORS, changes=False):
-    partitions = draw(st.lists(TEXT.filter(bool), unique=True, max_size=2))
-    row = {
-        "path": PATHS,
-        "size": st.none() | COUNTS if changes else COUNTS,
-        "modification_time": COUNTS,
-        "stats": st.none() | TEXT,
-        "deletion_vector": vectors,
-        "base_row_id": st.none() | COUNTS,
-        "default_row_commit_version": st.none() | COUNTS,
-    }
-    if changes:
-        row |= {"action": st.sampled_from(["add", "remove", "cdc"]), "data_change": st.booleans()}
-    rows = draw(st.lists(st.fixed_dictionaries(row), max_size=4))
-    for number, drawn in enumerate(rows):
-        if drawn.get("action") == "cdc":
-            drawn["deletion_vector"] = None
-        drawn["deletion_vector_id"] = None if drawn["deletion_vector"] is None else f"u{number}"
-    frame = pl.DataFrame(rows, schema=CHANGE_COLUMNS if changes else FILE_COLUMNS)
-    if not partitions:
-        return frame
-    values = [draw(st.fixed_dictionaries({name: st.none() | TEXT for name in partitions})) for _ in rows]
-    schema = pl.Struct(dict.fromkeys(partitions, pl.String))
-    return frame.with_columns(pl.Series("partition_values", values, dtype=schema))
 
 
 def parsed(body: bytes, kind):
@@ -131,7 +52,7 @@ def told_vector(drawn: dict | None) -> tuple[DeletionVector | None, str | None]:
 
 @given(frames(vectors=st.none()), st.none() | st.just(STAMP))
 def test_what_is_rendered_in_parquet_format_is_what_was_in_the_frame(files, stamp):
-    lines = parsed(file_lines(files, "parquet", sign, EXPIRES, root=ROOT, stamp=stamp), Line)
+    lines = parsed(file_lines(files, style("parquet", stamp)), Line)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         told = line.file
@@ -143,7 +64,7 @@ def test_what_is_rendered_in_parquet_format_is_what_was_in_the_frame(files, stam
 
 @given(frames(), st.none() | st.just(STAMP))
 def test_what_is_rendered_in_delta_format_is_what_was_in_the_frame(files, stamp):
-    lines = parsed(file_lines(files, "delta", sign, EXPIRES, root=ROOT, stamp=stamp), DeltaLine)
+    lines = parsed(file_lines(files, style("delta", stamp)), DeltaLine)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         check_delta(row, line.file, line.file.delta_single_action.add, stamp)
@@ -168,7 +89,7 @@ def check_delta(row: dict, told: DeltaFile, action, stamp) -> None:
 
 @given(frames(vectors=st.none(), changes=True).map(lambda files: files.with_columns(pl.col("size").fill_null(0))))
 def test_changes_in_parquet_format_are_add_cdf_and_remove(files):
-    lines = parsed(change_lines(files, STAMP, "parquet", sign, EXPIRES, root=ROOT), Line)
+    lines = parsed(change_lines(files, style("parquet", STAMP)), Line)
     assert len(lines) == files.height
     for row, line in zip(files.iter_rows(named=True), lines, strict=True):
         told = {"add": line.add, "cdc": line.cdf, "remove": line.remove}[row["action"]]
@@ -180,7 +101,7 @@ def test_changes_in_parquet_format_are_add_cdf_and_remove(files):
 
 @given(frames(changes=True))
 def test_changes_in_delta_format_are_single_actions(files):
-    body = change_lines(files, STAMP, "delta", sign, EXPIRES, root=ROOT)
+    body = change_lines(files, style("delta", STAMP))
     lines = parsed(body, DeltaLine)
     assert len(lines) == files.height
     for row, line, text in zip(files.iter_rows(named=True), lines, body.splitlines(), strict=True):
@@ -195,24 +116,19 @@ def test_changes_in_delta_format_are_single_actions(files):
 @given(frames(vectors=VECTORS.filter(bool)).filter(lambda files: files.height > 0))
 def test_a_deletion_vector_is_never_left_out(files):
     with pytest.raises(UnsupportedTableFeature, match="deletion vectors"):
-        file_lines(files, "parquet", sign, EXPIRES, root=ROOT)
+        file_lines(files, style("parquet"))
 
 
 def test_a_file_of_vectors_is_signed_once():
-    signed: list[list[str]] = []
-
-    def counting(keys):
-        signed.append(list(keys))
-        return sign(keys)
-
+    signer = FakeSigner()
     vector = {"storage_type": "u", "path_or_inline_dv": "ab^-aqEH.-t@S}K{vb[*k^", "size_in_bytes": 9, "cardinality": 1}
     rows = [
         {"path": f"{number}", "size": 1, "modification_time": 1, "deletion_vector_id": f"{number}"}
         | {"deletion_vector": vector | {"offset": number}}
         for number in range(3)
     ]
-    body = file_lines(pl.DataFrame(rows, schema=FILE_COLUMNS), "delta", counting, EXPIRES, root=ROOT)
-    assert signed == [["0", "1", "2"], ["ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"]]
+    body = file_lines(pl.DataFrame(rows, schema=FILE_COLUMNS), style("delta", signer=signer))
+    assert signer.signed == [["0", "1", "2"], ["ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin"]]
     offsets = [line.file.delta_single_action.add.deletion_vector.offset for line in parsed(body, DeltaLine)]
     assert offsets == [0, 1, 2]
 

@@ -18,10 +18,15 @@ from lakeshare.catalog.model import Table
 from lakeshare.governance.keys import Keyring
 from lakeshare.operations.services import Services
 from lakeshare.server.files import CHUNK_BYTES
+from lakeshare.storage.base import SigningWindow
 from listening import listening, open_stream
 
 DATA = bytes(range(256)) * 16
 PART = "region=EMEA/part-0.parquet"
+
+
+def until(expires_at: int) -> SigningWindow:
+    return SigningWindow(expires_at - 900, expires_at, expires_at - 600)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class FileServer:
 
     def url(self, key: str = PART, *, seconds: int = 900) -> str:
         """The path and query of a signed URL."""
-        [url] = self.services.url_signer(self.table, self.services.clock() // 1000 + seconds)([key])
+        [url] = self.services.url_signer(self.table, until(self.services.clock() // 1000 + seconds))([key])
         return url.removeprefix(self.services.public_url)
 
     async def ask(self, target: str, method: str = "GET", gone_after: int | None = None, **headers: str) -> Answer:
@@ -353,7 +358,7 @@ async def test_a_table_that_was_deleted_serves_no_more(server: FileServer, provi
 
 async def test_a_root_that_the_table_no_longer_has_is_absent(server: FileServer):
     more = replace(server.table, also=(*server.table.also, f"file://{server.root.parent}"))
-    [url] = server.services.url_signer(more, server.services.clock() // 1000 + 60)([f"file://{server.secret}"])
+    [url] = server.services.url_signer(more, until(server.services.clock() // 1000 + 60))([f"file://{server.secret}"])
     answer = await server.ask(url.removeprefix(server.services.public_url))
     assert answer.error == (404, "RESOURCE_DOES_NOT_EXIST")
 

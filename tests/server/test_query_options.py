@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from lakeshare.errors import Unavailable
+from lakeshare.storage.base import UrlSigner
 from reader import Reader, at, refusal
 
 ENDING = "includeEndStreamAction=true"
@@ -78,16 +79,18 @@ def break_after(reader: Reader, files: int, error: Exception) -> None:
     services = reader.provider.served
     signed = itertools.count()
 
-    def signer(table, expires_at):
-        sign = services.url_signer(table, expires_at)
+    class FailingSigner(UrlSigner):
+        def __init__(self, sign: UrlSigner) -> None:
+            self.place, self.issue, self.bases, self._endings = sign.place, sign.issue, sign.bases, sign.endings
 
-        def sign_some(keys):
+        def endings(self, keys):
             if next(signed):
                 raise error
             assert len(keys) == files
-            return sign(keys)
+            return self._endings(keys)
 
-        return sign_some
+    def signer(table, window):
+        return FailingSigner(services.url_signer(table, window))
 
     reader.provider.app.state.services = replace(services, url_signer=signer)
 

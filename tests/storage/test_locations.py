@@ -1,10 +1,12 @@
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, strategies as st
 
 from lakeshare.errors import InvalidValue, TableUnreadable
-from lakeshare.storage.locations import join, local_path, parse_location, quote_path, resolve_log_path
+from lakeshare.storage.locations import UNRESERVED, join, local_path, parse_location, quote_paths, resolve_log_path
 
 ROOT = "file:///lake/sales"
 ALSO = ("file:///lake/shared", "s3://bucket/base")
@@ -104,4 +106,10 @@ def test_a_key_joins_its_root_unless_it_is_whole():
 
 
 def test_a_path_is_quoted_once():
-    assert quote_path("day=a%20b/Lac Léman?#.parquet") == "day=a%2520b/Lac%20L%C3%A9man%3F%23.parquet"
+    assert quote_paths(["day=a%20b/Lac Léman?#.parquet"]) == ["day=a%2520b/Lac%20L%C3%A9man%3F%23.parquet"]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_paths_are_quoted_together_as_the_standard_library_quotes_one(paths: list[str]):
+    assert quote_paths(paths) == [quote(path, safe="/-_.~=+,@!$&'()*;:") for path in paths]
+    assert quote_paths(paths, UNRESERVED) == [quote(path, safe="") for path in paths]

@@ -14,12 +14,14 @@ from lakeshare.operations.services import Services
 from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import QueryRequest, RangeRequest
+from lakeshare.storage.base import SigningWindow
 
 Files = TypeVar("Files", pl.DataFrame, FileList)
 """The changes of a commit, or the files of a version."""
 
 FIRST_CHUNK_FILES = 64
 CHUNK_FILES = 1024
+LONGEST_WINDOW_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,16 @@ class LinesAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[Files]):
-    """Some lines, and the files that they give away."""
+    """Some lines, and the files that they give away: `num_files` of the answer's, from `start` on."""
 
     render: Callable[[], bytes]
-    files: Files | None = None
+    whole: Files | None = None
+    start: int = 0
+    num_files: int = 0
 
     @property
-    def num_files(self) -> int:
-        return 0 if self.files is None else self.files.height
+    def files(self) -> Files | None:
+        return None if self.whole is None else self.whole.slice(self.start, self.num_files)
 
 
 def has_end(request: RangeRequest, capabilities: Capabilities) -> bool:
@@ -69,7 +73,7 @@ def broken_off_line(http_status: int, request_id: str) -> bytes:
 def cut_files(files: Files, render: Callable[[Files], bytes]) -> list[Part[Files]]:
     """Parts that are small enough to be a chunk: the first is the smallest, so that the first byte is soon there."""
     cuts = [0, *range(FIRST_CHUNK_FILES, files.height, CHUNK_FILES), files.height]
-    return [_file_part(files.slice(start, end - start), render) for start, end in pairwise(cuts) if start < end]
+    return [_file_part(files, start, end - start, render) for start, end in pairwise(cuts) if start < end]
 
 
 def audited_chunks(parts: Sequence[Part[Files]], record: Callable[[list[Files], str | None], None]) -> Iterator[bytes]:
@@ -98,15 +102,19 @@ def audited_chunks(parts: Sequence[Part[Files]], record: Callable[[list[Files], 
             record(given, f"The answer broke off after {told} of {total} files.")
 
 
-def urls_expire_at(services: Services, access: RecipientAccess) -> int:
-    """Epoch seconds, rounded down; no URL outlives the token that asked for it."""
-    ends = services.clock() + services.url_seconds * 1000
-    return min(ends, access.token.expires_at or ends) // 1000
+def signing_window(services: Services, access: RecipientAccess) -> SigningWindow:
+    """The one that is now. Fresh URLs live at least two thirds of `url_seconds`, unless the token ends before them."""
+    seconds = min(services.url_seconds // 3, LONGEST_WINDOW_SECONDS)
+    starts_at = services.clock() // 1000 // seconds * seconds
+    expires_at = starts_at + services.url_seconds
+    if access.token.expires_at is not None:
+        expires_at = min(expires_at, access.token.expires_at // 1000)
+    return SigningWindow(starts_at, expires_at, starts_at + seconds)
 
 
-def _file_part(files: Files, render: Callable[[Files], bytes]) -> Part[Files]:
-    return Part(lambda: render(files), files)
+def _file_part(files: Files, start: int, count: int, render: Callable[[Files], bytes]) -> Part[Files]:
+    return Part(lambda: render(files.slice(start, count)), files, start, count)
 
 
 def _files(parts: Sequence[Part[Files]]) -> list[Files]:
-    return [part.files for part in parts if part.files is not None]
+    return [files for part in parts if (files := part.files) is not None]

@@ -1,15 +1,16 @@
 """Answers about a range of versions: their lines, version by version, whole or in pages."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.errors import InvalidValue
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
 from lakeshare.operations.audit_trail import record
+from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import change_lines, metadata_line, protocol_line
 from lakeshare.operations.history_scope import version_range
 from lakeshare.operations.negotiate_format import negotiate_range
@@ -20,7 +21,6 @@ from lakeshare.operations.services import Caller, Services
 from lakeshare.protocol.actions import EndStreamAction
 from lakeshare.protocol.capabilities import Capabilities, ResponseFormat
 from lakeshare.protocol.requests import RangeRequest
-from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.base import Commit, TableMetadata, TableProtocol
 from lakeshare.tables.history import CommitTime
 
@@ -75,9 +75,10 @@ async def answer_changes(
     protocol, metadata = await read_metadata(services, table, page.head)
     sent, last_key = _cut(changes, request.max_files)
 
-    expires_at = urls_expire_at(services, access)
-    sign_urls = services.url_signer(table.shared.table, expires_at)
-    lines = _Lines(query, page, sign_urls, expires_at * 1000, table.shared.table.location)
+    window = signing_window(services, access)
+    sign_urls = services.url_signer(table.shared.table, window)
+    style = LineStyle(page.response_format, sign_urls, window.expires_at * 1000, table.shared.table.location)
+    lines = _Lines(query, page, style)
     parts: list[Part[pl.DataFrame]] = [Part(lambda: lines.head(protocol, metadata))]
     for change in sent:
         parts += lines.of(change)
@@ -88,7 +89,7 @@ async def answer_changes(
             end_part(
                 EndStreamAction(
                     next_page_token=last_key and seal_page(services, holder, _page_behind(page, sent, last_key)),
-                    min_url_expiration_timestamp=expires_at * 1000 if has_files else None,
+                    min_url_expiration_timestamp=window.expires_at * 1000 if has_files else None,
                 )
             )
         )
@@ -230,9 +231,7 @@ class _Lines:
 
     query: ChangesQuery
     page: ChangesPage
-    sign_urls: UrlSigner
-    expires_at_ms: int
-    root: str
+    style: LineStyle
 
     @property
     def _format(self) -> ResponseFormat:
@@ -257,7 +256,7 @@ class _Lines:
         stamp = CommitTime(commit.version, commit.timestamp)
 
         def render(some: pl.DataFrame) -> bytes:
-            return change_lines(some, stamp, self._format, self.sign_urls, self.expires_at_ms, root=self.root)
+            return change_lines(some, replace(self.style, stamp=stamp))
 
         yield from cut_files(change.files, render)
 

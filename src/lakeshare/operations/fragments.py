@@ -1,24 +1,14 @@
-"""The lines of an answer, rendered many at a time.
+"""The lines of an answer: its protocol, its metadata, files straight from a frame, and its end."""
 
-A file's line is cut where its URL goes: a constant head, the fresh URL, and a tail that Polars renders for a whole
-slice of the table at once. Python's only work per file is its id, its signature and one join; and, where it has a
-deletion vector, that vector's JSON.
-"""
-
-import hashlib
-from collections.abc import Sequence
-from typing import Any
+from itertools import chain
 
 import msgspec
 import polars as pl
 
-from lakeshare.errors import UnsupportedTableFeature
+from lakeshare.operations.file_parts import LineStyle, constant_parts, fresh_parts, unbroken
 from lakeshare.protocol import actions
 from lakeshare.protocol.capabilities import ResponseFormat
-from lakeshare.storage.base import UrlSigner
 from lakeshare.tables.base import Snapshot, TableMetadata, TableProtocol
-from lakeshare.tables.formats.delta.deletion_vectors import deletion_vector_key
-from lakeshare.tables.history import CommitTime
 
 
 def header_lines(snapshot: Snapshot, response_format: ResponseFormat, *, stamped: bool = False) -> bytes:
@@ -76,174 +66,23 @@ def end_line(action: actions.EndStreamAction) -> bytes:
     return _line(actions.Line(end_stream_action=action))
 
 
-def file_lines(
-    files: pl.DataFrame,
-    response_format: ResponseFormat,
-    sign_urls: UrlSigner,
-    expires_at_ms: int,
-    *,
-    root: str,
-    stamp: CommitTime | None = None,
-) -> bytes:
-    """The lines of some rows of `Snapshot.files`, each with a fresh URL that ends at `expires_at_ms`.
+def file_lines(files: pl.DataFrame, style: LineStyle) -> bytes:
+    """The lines of some rows of a snapshot's files, in their order.
 
-    With a stamp each has its `version` and `timestamp`. `root` is the table's location.
-    Raises UnsupportedTableFeature where a file with a deletion vector would have to be told in parquet format: its
-    deleted rows would come back to life.
+    Raises UnsupportedTableFeature as `fresh_parts` does.
     """
-    kinds = ["file" if response_format == "parquet" else "add"] * files.height
-    return _lines(files, kinds, response_format, sign_urls, expires_at_ms, root, stamp)
+    heads, tails = constant_parts(files, style.response_format, style.sign_urls.bases(files["path"].to_list()))
+    lines = zip(heads.to_list(), fresh_parts(files, style), tails.to_list(), strict=True)
+    return "".join(chain.from_iterable(lines)).encode()
 
 
-def change_lines(
-    files: pl.DataFrame,
-    commit: CommitTime,
-    response_format: ResponseFormat,
-    sign_urls: UrlSigner,
-    expires_at_ms: int,
-    *,
-    root: str,
-) -> bytes:
+def change_lines(files: pl.DataFrame, style: LineStyle) -> bytes:
     """The lines of some rows of `Commit.files`, in their order: `add`, `cdf` and `remove` in parquet format.
 
-    Raises UnsupportedTableFeature as `file_lines` does.
+    Raises UnsupportedTableFeature as `fresh_parts` does.
     """
-    kinds = files["action"].to_list()
-    if response_format == "parquet":
-        kinds = ["cdf" if kind == "cdc" else kind for kind in kinds]
     of_adds = [pl.when(pl.col("action") == "add").then(name).alias(name) for name in ("modification_time", "stats")]
-    return _lines(files.with_columns(of_adds), kinds, response_format, sign_urls, expires_at_ms, root, commit)
-
-
-def _lines(
-    files: pl.DataFrame,
-    kinds: Sequence[str],
-    response_format: ResponseFormat,
-    sign_urls: UrlSigner,
-    expires_at_ms: int,
-    root: str,
-    stamp: CommitTime | None,
-) -> bytes:
-    """A line a row; `kinds` are the keys of its innermost objects."""
-    shared = f'"expirationTimestamp":{expires_at_ms}'
-    if stamp is not None:
-        shared += f',"version":{stamp.version},"timestamp":{stamp.timestamp}'
-    paths, tails = files["path"].to_list(), _tails(files, response_format)
-    urls, ids = sign_urls(paths), map(_file_id, paths)
-    if response_format == "parquet":
-        _refuse_deletion_vectors(files)
-        lines = [
-            f'{{"{kind}":{{"url":"{url}",{shared},"id":"{file_id}",{tail}}}}}\n'
-            for kind, url, file_id, tail in zip(kinds, urls, ids, tails, strict=True)
-        ]
-    else:
-        ends = _delta_ends(files, sign_urls, root)
-        lines = [
-            f'{{"file":{{"id":"{file_id}",{shared},"deltaSingleAction":{{"{kind}":{{"path":"{url}",{tail}{end}'
-            for kind, url, file_id, tail, end in zip(kinds, urls, ids, tails, ends, strict=True)
-        ]
-    return _unbroken("".join(lines)).encode()
-
-
-def _unbroken(text: str) -> str:
-    """JSON text without the line breaks that are legal inside of it: clients that split lines as Python's
-    `str.splitlines` does would break there."""
-    if text.isascii():
-        return text
-    return text.replace("\u0085", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _file_id(path: str) -> str:
-    return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()
-
-
-def _tails(files: pl.DataFrame, response_format: ResponseFormat) -> list[str]:
-    """The fields of each file that stay the same from one answer to the next."""
-    fields = [pl.lit('"partitionValues":'), _partition_values(files), *_field(files, "size", pl.col("size"))]
-    if response_format == "delta":
-        fields += _data_change(files)
-        fields += _extended_metadata(files)
-        fields += _field(files, "modificationTime", pl.col("modification_time"))
-        fields += _field(files, "baseRowId", pl.col("base_row_id"))
-        fields += _field(files, "defaultRowCommitVersion", pl.col("default_row_commit_version"))
-    fields += _field(files, "stats", _json_text("stats"))
-    # Not `select`: where no field comes from a column, that would give one row.
-    rendered = files.with_columns(pl.concat_str(fields).alias("tail"))
-    tails: list[str] = rendered["tail"].to_list()
-    return tails
-
-
-def _partition_values(files: pl.DataFrame) -> pl.Expr:
-    return pl.col("partition_values").struct.json_encode() if "partition_values" in files.columns else pl.lit("{}")
-
-
-def _data_change(files: pl.DataFrame) -> list[pl.Expr]:
-    """As a commit has it. In a snapshot every file is new to its reader."""
-    if "data_change" in files.columns:
-        return _field(files, "dataChange", pl.col("data_change"))
-    return [pl.lit(',"dataChange":true')]
-
-
-def _extended_metadata(files: pl.DataFrame) -> list[pl.Expr]:
-    """A remove must say that its size and partition values are told: Spark reads no changes from one that does not."""
-    if "action" not in files.columns:
-        return []
-    said = pl.lit(',"extendedFileMetadata":true')
-    return [pl.when(pl.col("action") == "remove").then(said).otherwise(pl.lit(""))]
-
-
-def _field(files: pl.DataFrame, name: str, value: pl.Expr) -> list[pl.Expr]:
-    """`,"name":value`, and nothing where the column that the value is made from is null."""
-    column = files[value.meta.root_names()[0]]
-    if column.null_count() == files.height:
-        return []
-    parts = [pl.lit(f',"{name}":'), value]
-    if column.null_count() == 0:
-        return parts
-    return [pl.when(pl.col(column.name).is_null()).then(pl.lit("")).otherwise(pl.concat_str(parts))]
-
-
-def _json_text(column: str) -> pl.Expr:
-    """A column of text as JSON strings."""
-    return pl.struct(column).struct.json_encode().str.slice(len(f'{{"{column}":')).str.strip_suffix("}")
-
-
-def _refuse_deletion_vectors(files: pl.DataFrame) -> None:
-    if files["deletion_vector_id"].null_count() < files.height:
-        raise UnsupportedTableFeature(
-            "The table has files with deletion vectors, which parquet format cannot tell.",
-            hint="Use a client that sends delta-sharing-capabilities: "
-            "responseformat=delta;readerfeatures=deletionvectors.",
-        )
-
-
-def _delta_ends(files: pl.DataFrame, sign_urls: UrlSigner, root: str) -> list[str]:
-    """What ends each line of delta format: the deletion vector where the file has one, and the braces."""
-    if files["deletion_vector_id"].null_count() == files.height:
-        return [_END] * files.height
-    vectors = files["deletion_vector"].to_list()
-    keys = [
-        vector and deletion_vector_key(vector["storage_type"], vector["path_or_inline_dv"], root) for vector in vectors
-    ]
-    in_files = list({key for key in keys if key is not None})
-    urls = dict(zip(in_files, sign_urls(in_files), strict=True))
-    return [_vector_end(vector, key, urls) if vector else _END for vector, key in zip(vectors, keys, strict=True)]
-
-
-_END = "}}}}\n"
-
-
-def _vector_end(vector: dict[str, Any], key: str | None, urls: dict[str, str]) -> str:
-    """A vector in a file is told by that file's URL, whatever the log has for its path; an inline one as it is."""
-    told = actions.DeletionVector(
-        storage_type="i" if key is None else "p",
-        path_or_inline_dv=vector["path_or_inline_dv"] if key is None else urls[key],
-        offset=vector["offset"],
-        size_in_bytes=vector["size_in_bytes"],
-        cardinality=vector["cardinality"],
-    )
-    file_id = "" if key is None else f',"deletionVectorFileId":"{_file_id(key)}"'
-    return f',"deletionVector":{_json(told)}}}}}{file_id}}}}}\n'
+    return file_lines(files.with_columns(of_adds), style)
 
 
 def _delta_metadata(metadata: TableMetadata) -> actions.DeltaMetadata:
@@ -264,4 +103,4 @@ def _line(line: actions.Line) -> bytes:
 
 
 def _json(value: msgspec.Struct) -> str:
-    return _unbroken(msgspec.json.encode(value).decode())
+    return unbroken(msgspec.json.encode(value).decode())

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.datafiles.files import FileList
 from lakeshare.datafiles.pruning import limit, prune
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, urls_expire_at
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
 from lakeshare.operations.audit_trail import record
-from lakeshare.operations.fragments import file_lines, header_lines
+from lakeshare.operations.file_parts import LineStyle
+from lakeshare.operations.fragments import header_lines
 from lakeshare.operations.history_scope import moment_to_version
 from lakeshare.operations.negotiate_format import negotiate_snapshot
 from lakeshare.operations.query_tokens import (
@@ -75,28 +76,29 @@ async def query_snapshot(
     left = prepared.files if page is None else prepared.files.behind(page.last_key)
     files = left if request.max_files is None else left.head(request.max_files)
 
-    expires_at = urls_expire_at(services, access)
-    sign_urls = services.url_signer(table.shared.table, expires_at)
+    window = signing_window(services, access)
+    sign_urls = services.url_signer(table.shared.table, window)
     stamp = CommitTime(snapshot.version, snapshot.timestamp) if _is_time_travel(request) else None
-    root = table.shared.table.location
+    style = LineStyle(response_format, sign_urls, window.expires_at * 1000, table.shared.table.location, stamp)
 
     def render(some: FileList) -> bytes:
-        return file_lines(some.frame(), response_format, sign_urls, expires_at * 1000, root=root, stamp=stamp)
+        return services.lines.render(some, style)
 
     parts: list[Part[FileList]] = [
         Part(lambda: header_lines(snapshot, response_format, stamped=stamp is not None)),
         *cut_files(files, render),
     ]
     ends = always_end or has_end(request, capabilities)
+    end: list[Part[FileList]] = []
     if ends:
         is_last_page = files.height == left.height
         last_key = None if is_last_page else files.key_at(files.height - 1)
         ending = EndStreamAction(
             refresh_token=seal_refresh(services, holder, snapshot.version) if request.include_refresh_token else None,
             next_page_token=last_key and seal_page(services, holder, SnapshotPage(snapshot.version, last_key)),
-            min_url_expiration_timestamp=expires_at * 1000 if files.height else None,
+            min_url_expiration_timestamp=window.expires_at * 1000 if files.height else None,
         )
-        parts.append(end_part(ending))
+        end.append(end_part(ending))
 
     def audit(sent: list[FileList], error: str | None) -> None:
         result: Result = {
@@ -109,7 +111,20 @@ async def query_snapshot(
         }
         record(services, caller, "deltaSharingQueriedTable", table.audit_params, result=result, error_message=error)
 
-    return LinesAnswer(snapshot.version, response_format, audited_chunks(parts, audit), ends)
+    if page is not None or request.max_files is not None:
+        return LinesAnswer(snapshot.version, response_format, audited_chunks([*parts, *end], audit), ends)
+
+    # The hash tells the format that was negotiated, the scheme of file ids, the hints and the limit.
+    of_answer = table.scope, snapshot.version, snapshot.proof, response_format, holder.request, stamp
+    of_urls = style.root, sign_urls.place, sign_urls.issue, window
+
+    def chunks() -> Iterator[bytes]:
+        now, renders = services.clock() // 1000, [part.render for part in parts]
+        with services.bodies.kept((of_answer, of_urls), renders, now=now, ends_at=window.ends_at) as kept:
+            hot = [replace(part, render=render) for part, render in zip(parts, kept, strict=True)]
+            yield from audited_chunks([*hot, *end], audit)
+
+    return LinesAnswer(snapshot.version, response_format, chunks(), ends)
 
 
 async def snapshot_version(

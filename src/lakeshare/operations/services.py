@@ -10,9 +10,10 @@ from lakeshare.catalog.model import Table
 from lakeshare.catalog.store import CatalogStore
 from lakeshare.datafiles.columns import Memory
 from lakeshare.governance.keys import Keyring
-from lakeshare.storage.base import UrlSigner
+from lakeshare.operations.bodies import Bodies
+from lakeshare.operations.segment_lines import SegmentLines
+from lakeshare.storage.base import SigningWindow, UrlSigner
 from lakeshare.tables.cache import SnapshotCache
-from lakeshare.tables.disk_cache import DiskCache
 
 Clock = Callable[[], int]
 """The time in epoch milliseconds."""
@@ -25,15 +26,16 @@ class Services:
     access: AccessCache
     tables: SnapshotCache
     memory: Memory
-    disk: DiskCache
+    lines: SegmentLines
+    bodies: Bodies
     audit: AuditLog
     keyring: Keyring
     clock: Clock
     public_url: str
     """Without a trailing slash."""
     url_seconds: int
-    url_signer: Callable[[Table, int], UrlSigner]
-    """Signs the URLs of a table's files, until a time in epoch seconds."""
+    url_signer: Callable[[Table, SigningWindow], UrlSigner]
+    """Signs the URLs of a table's files, all those of a window alike."""
     local_roots: tuple[str, ...] | None = None
     """Locations that local tables must lie under; None for the local command line, which may register any."""
     state_home: str | None = None

@@ -1,7 +1,8 @@
 """What every storage backend does: read objects below a root, and sign URLs for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import BinaryIO, Protocol
 
 
@@ -44,5 +45,36 @@ class ObjectStore(Protocol):
         """Whether the object is there."""
 
 
-UrlSigner = Callable[[Sequence[str]], list[str]]
-"""Signs the URLs of a batch of keys (as `resolve_log_path` gives them), all with one expiry."""
+@dataclass(frozen=True, slots=True)
+class SigningWindow:
+    """A while whose URLs are all the same: `starts_at` is their time of signing, `expires_at` when they end.
+
+    `ends_at` is when the next window begins, whose URLs are others. In epoch seconds.
+    """
+
+    starts_at: int
+    expires_at: int
+    ends_at: int
+
+
+class UrlSigner(Protocol):
+    """Signs the URLs of one table's files, all with one expiry.
+
+    A URL is its base, which stays the same from one expiry to the next, and a fresh ending. Keys are as
+    `resolve_log_path` gives them.
+    """
+
+    place: str
+    """What bases depend on besides the key (endpoint, bucket, table): bases of one place may be kept."""
+    issue: str
+    """What endings depend on besides the key and the place (credential, time of signing, expiry)."""
+
+    def bases(self, keys: Sequence[str]) -> list[str]:
+        """The URLs up to their question mark, in order. Raises TableUnreadable where a key cannot be handed out."""
+
+    def endings(self, keys: Sequence[str]) -> list[str]:
+        """The URLs from their question mark on, in order. Raises as `bases` does."""
+
+    def __call__(self, keys: Sequence[str]) -> list[str]:
+        """The URLs, in order. Raises as `bases` does."""
+        return list(map(add, self.bases(keys), self.endings(keys)))

@@ -37,6 +37,11 @@ class ByteBudget:
             while self._bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
 
+    def drop(self, key: Hashable) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self._drop(key)
+
     def _drop(self, key: Hashable) -> None:
         _, size = self._kept.pop(key, (None, 0))
         self._bytes -= size
