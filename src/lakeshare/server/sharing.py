@@ -40,6 +40,7 @@ from lakeshare.protocol.capabilities import (
 )
 from lakeshare.protocol.requests import decode_poll, decode_query, parse_max_results
 from lakeshare.server.callers import caller_of
+from lakeshare.server.compression import GZIPPED, SMALL_BYTES, VARY, GzippedChunks, accepts_gzip, compress
 from lakeshare.server.errors import answer_to, no_such_method, no_such_path, status_of
 from lakeshare.server.ndjson import NDJSON, StreamedLines
 
@@ -86,7 +87,9 @@ async def _table_metadata(services: Services, caller: Caller, access: RecipientA
     answer = await table_metadata(services, caller, access, _table_name(request), capabilities, version, timestamp)
     responded = render_capabilities(answer.response_format, include_end_stream_action=False)
     headers = {"delta-table-version": str(answer.version), CAPABILITIES_HEADER: responded}
-    return Response(answer.body, headers=headers, media_type=NDJSON)
+    if len(answer.body) < SMALL_BYTES or not accepts_gzip(request.headers.get("accept-encoding")):
+        return Response(answer.body, headers=headers | VARY, media_type=NDJSON)
+    return Response(compress(answer.body), headers=headers | GZIPPED, media_type=NDJSON)
 
 
 async def _query_table(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
@@ -96,7 +99,7 @@ async def _query_table(services: Services, caller: Caller, access: RecipientAcce
         status = await submit_query(services, caller, access, _table_name(request), query, capabilities)
         return _status(status, capabilities)
     answer = await query_table(services, caller, access, _table_name(request), query, capabilities)
-    return await _stream(answer, capabilities, caller)
+    return await _stream(answer, capabilities, caller, request)
 
 
 async def _poll_query(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
@@ -105,20 +108,20 @@ async def _poll_query(services: Services, caller: Caller, access: RecipientAcces
     answer = await poll_query(services, caller, access, _table_name(request), query_id, poll, capabilities)
     if isinstance(answer, StatusAnswer):
         return _status(answer, capabilities)
-    return await _stream(answer, capabilities, caller)
+    return await _stream(answer, capabilities, caller, request)
 
 
 async def _table_changes(services: Services, caller: Caller, access: RecipientAccess, request: Request) -> Response:
     capabilities = _capabilities(request)
     answer = await table_changes(services, caller, access, _table_name(request), request.query_params, capabilities)
-    return await _stream(answer, capabilities, caller)
+    return await _stream(answer, capabilities, caller, request)
 
 
 def _capabilities(request: Request) -> Capabilities:
     return parse_capabilities(request.headers.get(CAPABILITIES_HEADER), request.headers.get(FILE_ID_HASH_HEADER))
 
 
-async def _stream(answer: LinesAnswer, capabilities: Capabilities, caller: Caller) -> Response:
+async def _stream(answer: LinesAnswer, capabilities: Capabilities, caller: Caller, request: Request) -> Response:
     """The answer's lines, with a last one that tells it where the answer breaks off and the client would listen."""
     headers = {
         "delta-table-version": str(answer.version),
@@ -128,13 +131,18 @@ async def _stream(answer: LinesAnswer, capabilities: Capabilities, caller: Calle
     }
     if capabilities.file_id_hash is not None:
         headers[FILE_ID_HASH_HEADER] = capabilities.file_id_hash
-    if not answer.has_end:
-        return await StreamedLines.start(answer.chunks, headers)
 
     def broken_off(error: Exception) -> bytes:
         return broken_off_line(status_of(error, caller.request_id), caller.request_id)
 
-    return await StreamedLines.start(answer.chunks, headers, broken_off)
+    if not accepts_gzip(request.headers.get("accept-encoding")):
+        return await StreamedLines.start(answer.chunks, headers | VARY, broken_off if answer.has_end else None)
+    gzipped = GzippedChunks(answer.chunks)
+
+    def gzipped_broken_off(error: Exception) -> bytes:
+        return gzipped.end_with(broken_off(error))
+
+    return await StreamedLines.start(gzipped, headers | GZIPPED, gzipped_broken_off if answer.has_end else None)
 
 
 def _status(answer: StatusAnswer, capabilities: Capabilities) -> Response:
