@@ -28,7 +28,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/providers.md", "docs/operators.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/providers.md", "docs/operators.md", "docs/performance.md"])
 def test_every_console_command_works(page: str, sample: Path, tmp_path: Path):
     shutil.copytree(sample, tmp_path, dirs_exist_ok=True)
     commands = [line[2:] for kind, _, body in blocks(ROOT / page) if kind == "console" for line in body.splitlines()]
