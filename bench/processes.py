@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -45,6 +45,15 @@ def private(pid: int) -> int:
 def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in listed]
+
+
+def open_files(pid: int) -> list[Path]:
+    """What the process has open, by the paths that the kernel tells."""
+    paths = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            paths.append(descriptor.readlink())
+    return paths
 
 
 def cpu_seconds(pid: int) -> float:

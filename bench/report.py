@@ -35,11 +35,11 @@ def shown_table(results: Results) -> Table:
     return table
 
 
-def as_json(results: Results) -> dict[str, Any]:
+def as_json(results: Results, about: Mapping[str, str]) -> dict[str, Any]:
     def told(figure: Figure) -> dict[str, Any]:
         return asdict(figure) | {"value": figure.value if figure.runs else None, "verdict": figure.verdict}
 
-    return {"machine": machine(), "cases": {title: [told(figure) for figure in of] for title, of in results.items()}}
+    return {"machine": about, "cases": {title: [told(figure) for figure in of] for title, of in results.items()}}
 
 
 def markdown(results: Results, about: Mapping[str, str]) -> str:
@@ -61,6 +61,7 @@ def machine() -> dict[str, str]:
         "processor": processor[1] if processor else platform.machine(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory / 1024**3:.0f} GiB",
+        "load of others before the run": f"{os.getloadavg()[0]:.1f} processes",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},

@@ -62,15 +62,16 @@ def main() -> None:
         parser.error(f"There is no case {unknown[0]!r}. Cases: {', '.join(CASES)}.")
     chosen = {name: CASES[name] for name in arguments.cases or CASES}
 
+    about = machine()
     with tempfile.TemporaryDirectory(prefix="lakeshare-bench-") as directory:
         results = {title: list(figures) for title, figures in _measured(chosen, Path(directory))}
     if arguments.json:
-        json.dump(as_json(results), sys.stdout, indent=2)
+        json.dump(as_json(results, about), sys.stdout, indent=2)
         print()
     else:
         Console(width=150 if not sys.stdout.isatty() else None).print(shown_table(results))
     if len(chosen) == len(CASES):
-        (DOCS / "performance.md").write_text(markdown(results, machine()))
+        (DOCS / "performance.md").write_text(markdown(results, about))
         plot(results, DOCS / "performance.svg")
 
 
