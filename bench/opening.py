@@ -87,7 +87,7 @@ def _hints_of(commit: Path, added: str) -> list[str]:
 def _deltalake(bench: Bench) -> Iterator[tuple[dict[str, float], object]]:
     """deltalake in a process of its own: what opening took, and a function that times one new commit."""
     command = [sys.executable, str(Path(__file__).with_name("deltalake_peer.py")), str(bench.lake.location(HUGE))]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
     assert process.stdin
     assert process.stdout
 

@@ -1,6 +1,7 @@
 """`make bench`: what the server does on this machine, beside our targets.
 
-All cases, or those that are named; a whole run writes docs/performance.md and its plot anew.
+All cases, or those that are named; Ctrl-C shows what was measured until then.
+A whole run writes docs/performance.md and its plot anew.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +65,16 @@ def main() -> None:
     chosen = {name: CASES[name] for name in arguments.cases or CASES}
 
     about = machine()
-    with tempfile.TemporaryDirectory(prefix="lakeshare-bench-") as directory:
-        results = {title: list(figures) for title, figures in _measured(chosen, Path(directory))}
+    results: dict[str, list[Figure]] = {}
+    with tempfile.TemporaryDirectory(prefix="lakeshare-bench-") as directory, suppress(KeyboardInterrupt):
+        for title, figures in _measured(chosen, Path(directory)):
+            results[title] = figures  # noqa: PERF403  what is broken off keeps what it has
     if arguments.json:
         json.dump(as_json(results, about), sys.stdout, indent=2)
         print()
     else:
         Console(width=150 if not sys.stdout.isatty() else None).print(shown_table(results))
-    if len(chosen) == len(CASES):
+    if len(results) == len(CASES):
         (DOCS / "performance.md").write_text(markdown(results, about))
         plot(results, DOCS / "performance.svg")
 
