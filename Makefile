@@ -60,9 +60,9 @@ check: env
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-## bench: print measured figures beside their targets
+## bench: print measured figures beside their targets; CASES='opening growth' for some of them
 bench: env
-	$(BIN)/python bench/serving.py
+	$(BIN)/python bench/run.py $(CASES)
 
 clean:
 	rm -rf .venv .venv-client .venv-spark .spark-jars .lakeshare build dist
