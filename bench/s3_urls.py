@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
-from lakeshare.storage.sigv4 import S3Credentials, S3Location, SigV4UrlSigner
 from starlette.applications import Starlette
 
 from lakeshare.bootstrap import now_ms, server_config
 from lakeshare.catalog.model import Table
 from lakeshare.settings import load_settings
 from lakeshare.storage.base import SigningWindow, UrlSigner
+from lakeshare.storage.sigv4 import S3Credentials, S3Location, SigV4UrlSigner
 
 CREDENTIALS = S3Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 HOUR_MS = 3_600_000

@@ -2,9 +2,8 @@
 
 import time
 
-from lakeshare.storage.sigv4 import S3Location, SigV4UrlSigner
-
 from lakeshare.storage.base import SigningWindow
+from lakeshare.storage.sigv4 import S3Location, SigV4UrlSigner
 from s3_urls import CREDENTIALS
 
 URLS, BATCH = 200_000, 1_000
