@@ -41,7 +41,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 @pytest.mark.parametrize("key", OBJECTS)
 async def test_reads_the_whole_object(store: ObjectStore, key: str):
     assert await store.read(key) == OBJECTS[key]
-    assert await store.exists(key)
+    assert [(info.key, info.size) for info in await store.infos([key])] == [(key, len(OBJECTS[key]))]
 
 
 @pytest.mark.parametrize("key", OBJECTS)
@@ -57,7 +57,13 @@ async def test_what_is_no_object_is_missing(store: ObjectStore, key: str):
     assert missing.value.key == key
     with pytest.raises(ObjectMissing):
         await store.open(key)
-    assert not await store.exists(key)
+    assert list(await store.infos([key])) == [None]
+
+
+async def test_tells_of_several_objects_at_once_in_the_order_of_the_keys(store: ObjectStore):
+    present = sorted(OBJECTS, reverse=True)
+    infos = await store.infos([present[0], "absent", *present[1:]])
+    assert [info and info.key for info in infos] == [present[0], None, *present[1:]]
 
 
 async def test_lists_the_objects_directly_in_a_directory_in_key_order(store: ObjectStore):

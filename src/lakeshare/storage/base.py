@@ -38,11 +38,8 @@ class ObjectStore(Protocol):
         Only keys that sort behind `after`, which may name no object.
         """
 
-    async def info(self, key: str) -> ObjectInfo | None:
-        """The object's size and time, None where it is absent: the cheap question."""
-
-    async def exists(self, key: str) -> bool:
-        """Whether the object is there."""
+    async def infos(self, keys: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """Each object's size and time, None where it is absent: the cheap question, of several at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,11 @@ class LocalStore:
     async def list(self, prefix: str, after: str = "") -> Sequence[ObjectInfo]:
         return await asyncio.to_thread(self._list, prefix, after)
 
-    async def info(self, key: str) -> ObjectInfo | None:
+    async def infos(self, keys: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        # In a thread, though it is quick: a disk that hangs must not stop the server.
+        return await asyncio.to_thread(lambda: [self._info(key) for key in keys])
+
+    def _info(self, key: str) -> ObjectInfo | None:
         try:
             descriptor = open_below(self._root, key)
         except ObjectMissing:
@@ -48,9 +52,6 @@ class LocalStore:
         finally:
             os.close(descriptor)
         return ObjectInfo(key, status.st_size, status.st_mtime_ns // 1_000_000)
-
-    async def exists(self, key: str) -> bool:
-        return await self.info(key) is not None
 
     def _read(self, key: str) -> bytes:
         try:
@@ -68,7 +69,7 @@ class LocalStore:
     def _list(self, prefix: str, after: str) -> Sequence[ObjectInfo]:
         try:
             with os.scandir(self._root / prefix) as entries:
-                found = [info for entry in entries if (info := _info(prefix, entry, after))]
+                found = [info for entry in entries if (info := _listed(prefix, entry, after))]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -119,7 +120,7 @@ def _real_path(descriptor: int) -> str:
     return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  asked for every request, and a Path costs more
 
 
-def _info(prefix: str, entry: os.DirEntry[str], after: str) -> ObjectInfo | None:
+def _listed(prefix: str, entry: os.DirEntry[str], after: str) -> ObjectInfo | None:
     """None for what is not wanted, is no file, or is gone since the directory was read (a log being cleaned up)."""
     key = f"{prefix}/{entry.name}" if prefix else entry.name
     try:

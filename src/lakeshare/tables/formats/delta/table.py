@@ -101,19 +101,18 @@ class DeltaTable:
                 version += 1
 
     async def refresh(self, snapshot: Snapshot) -> Snapshot:
-        if not await self._still_proves(snapshot):
+        proof = snapshot.proof
+        if proof is None:
             return _not_older(await self.load(), snapshot)
-        if not await self._store.exists(commit_key(snapshot.version + 1)):
+        found, following = await self._store.infos([proof.key, commit_key(snapshot.version + 1)])
+        if found != proof:  # the log was cleaned up or replaced
+            return _not_older(await self.load(), snapshot)
+        if following is None:
             return snapshot
         try:
             return await self._advance(snapshot)
         except LogIncomplete:
             return _not_older(await self.load(), snapshot)
-
-    async def _still_proves(self, snapshot: Snapshot) -> bool:
-        """Whether the log still holds what the snapshot's version was read from: else it was cleaned up or replaced."""
-        proof = snapshot.proof
-        return proof is not None and await self._store.info(proof.key) == proof
 
     async def _newest(self) -> Snapshot:
         hint = await self._log.hinted_version()
