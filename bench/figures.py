@@ -11,7 +11,6 @@ class Figure:
     """`runs` are the single measurements, in `unit`; the figure is their median.
 
     `at_most` or `at_least` is the target; neither where there is none. `points`, (files, milliseconds), are plotted.
-    A figure without runs is of something that is not built, and `note` says what.
     """
 
     name: str
@@ -28,17 +27,11 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        if not self.runs:
-            return "not built"
         if self.at_most is not None:
             return "met" if self.value <= self.at_most else "missed"
         if self.at_least is not None:
             return "met" if self.value >= self.at_least else "missed"
         return ""
-
-
-def not_built(name: str, what: str) -> Figure:
-    return Figure(name, "", (), note=what)
 
 
 def repeated(measure: Callable[[], float], *, runs: int = 5, seconds: float = 15.0) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from case import HUGE, MB, Bench
 from figures import Figure
 from processes import cpu_seconds, resident, wait_until_idle, watched
-from servers import MEMORY_VARIABLE, lakeshare_server
+from servers import lakeshare_server
 
 TABLES, FILES, BUDGET = 200, 5_000, 1_000_000_000
 OWN_MEMORY = 500 * MB  # what a server takes beside its budget: Python, Polars, answers under way
@@ -45,7 +45,7 @@ def many_tables(bench: Bench) -> Iterator[Figure]:
     tables = bench.lake.small_tables(TABLES, FILES)
     failures, first_touches, later_touches = [], [], []
     with (
-        lakeshare_server(bench.lake.home, **{MEMORY_VARIABLE: str(BUDGET)}) as server,
+        lakeshare_server(bench.lake.home, LAKESHARE_MEMORY_BYTES=str(BUDGET)) as server,
         watched(server.pid, "RssAnon") as samples,
     ):
         for turn, touches in enumerate((first_touches, later_touches)):

@@ -20,7 +20,7 @@ Results = Mapping[str, Sequence[Figure]]
 
 TEMPLATE = Path(__file__).with_name("performance.md.template")
 LIBRARIES = ("polars", "uvicorn", "starlette", "msgspec", "deltalake")
-VERDICT_STYLES = {"met": "green", "missed": "red", "not built": "yellow", "": ""}
+VERDICT_STYLES = {"met": "green", "missed": "red", "": ""}
 
 
 def shown_table(results: Results) -> Table:
@@ -37,7 +37,7 @@ def shown_table(results: Results) -> Table:
 
 def as_json(results: Results, about: Mapping[str, str]) -> dict[str, Any]:
     def told(figure: Figure) -> dict[str, Any]:
-        return asdict(figure) | {"value": figure.value if figure.runs else None, "verdict": figure.verdict}
+        return asdict(figure) | {"value": figure.value, "verdict": figure.verdict}
 
     return {"machine": about, "cases": {title: [told(figure) for figure in of] for title, of in results.items()}}
 
@@ -100,8 +100,6 @@ def plot(results: Results, path: Path) -> None:
 
 def _cells(figure: Figure) -> tuple[str, str, str, str]:
     """Name, measured, the smallest and the largest run, target."""
-    if not figure.runs:
-        return figure.name, figure.note, "", ""
     target = ""
     if figure.at_most is not None:
         target = f"≤ {_number(figure.at_most)}"

@@ -1,6 +1,5 @@
 """Servers in processes of their own, one at a time, over one home."""
 
-import dataclasses
 import os
 import signal
 import socket
@@ -12,14 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakeshare.settings import Settings
-
 START_SECONDS = 60
-MEMORY_VARIABLE = (
-    "LAKESHARE_MEMORY_BYTES"
-    if "memory_bytes" in {field.name for field in dataclasses.fields(Settings)}
-    else "LAKESHARE_CACHE_BYTES"
-)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """What a second worker adds to the first one's memory."""
 
-import inspect
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from case import HUGE, MB, Bench
-from figures import Figure, not_built
-from lakeshare.cli.serving import serve
+from figures import Figure
 from processes import children, open_files, private, wait_until_idle
 from sample_log import partition_hint
 from servers import Server, lakeshare_server
@@ -17,10 +15,6 @@ WORKERS = 2
 
 
 def workers(bench: Bench) -> Iterator[Figure]:
-    name = "... private memory of the second for each byte of the first"
-    if "workers" not in inspect.signature(serve).parameters:
-        yield not_built(name, "there is no `lakeshare serve --workers` yet")
-        return
     table = bench.table(HUGE)
     bench.lake.forget_cache()
     with lakeshare_server(bench.lake.home, "--workers", str(WORKERS)) as server:
@@ -48,6 +42,7 @@ def workers(bench: Bench) -> Iterator[Figure]:
     yield Figure("private memory (USS) of a worker before the first query", "MB", tuple(idle))
     yield Figure("... of the first, which opened the table of 1M files", "MB", (of_first,))
     yield Figure("... of the second", "MB", (of_second,))
+    name = "... private memory of the second for each byte of the first"
     yield Figure(name, "x", (of_second / of_first,), at_most=0.25)
 
 
