@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
+from journeys.test_official_client import official
+from lakeshare.protocol.profile import encode_profile
 from properties.conftest import Provider, SharedTable
 from properties.random_predicates import random_predicates
 from properties.random_vectors import vector_tables
@@ -13,7 +15,7 @@ from samples.deletion_vectors import read_log
 
 # No shrinking: it would write thousands of tables, and what fails is readable as it is.
 SOME = settings(
-    max_examples=20,
+    max_examples=15,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -87,6 +89,23 @@ def test_parquet_format_is_for_versions_without_vectors(provider: Provider, tabl
             lines = shared.query({"version": version}, "parquet")
             assert set().union(*(shared.row_ids(line["file"]["url"]) for line in lines if "file" in line)) == live
             assert either.headers["delta-sharing-capabilities"] == "responseformat=parquet"
+
+
+@settings(SOME, max_examples=2)
+@given(tables=st.lists(vector_tables, min_size=5, max_size=5))
+def test_the_official_client_reads_the_rows_that_are_left(provider: Provider, tmp_path_factory, tables):
+    """By their ids: other numbers beside a null are floats in pandas."""
+    place = tmp_path_factory.mktemp("official")
+    requests = []
+    for number, table in enumerate(tables):
+        shared = provider.share(table)
+        profile, expected = place / f"{number}.share", place / f"expected{number}"
+        profile.write_bytes(encode_profile(shared.profile))
+        expected.mkdir()
+        shared.rows.select("row_id").write_parquet(expected / "rows.parquet")
+        url = f"{profile}#{shared.name}"
+        requests.append({"url": url, "delta": True, "expected": str(expected), "columns": ["row_id"]})
+    assert [answer for answer in official(requests, place) if not answer["equal"]] == []
 
 
 def rows_told(shared: SharedTable, body: dict[str, Any]) -> list[int]:
