@@ -47,7 +47,7 @@ def test_random_pages_are_the_unpaged_answer(provider: Provider, table, sizes, r
 
 # No shrinking, as above.
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
