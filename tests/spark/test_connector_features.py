@@ -1,4 +1,4 @@
-"""The sharing connector reads tables with Delta's newer features as Spark reads them itself, or hears which it lacks."""
+"""The sharing connector reads tables with newer features as Spark reads them itself, or hears which one it lacks."""
 
 import pytest
 
