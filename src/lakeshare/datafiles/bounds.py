@@ -7,7 +7,7 @@ stats costs ten to fifty times as much.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from operator import attrgetter
 from typing import Any
@@ -75,6 +75,20 @@ def stats_bounds(stats: pl.Series, columns: Mapping[Path, str]) -> dict[Path, Bo
         for path, type_name in columns.items():
             parts[path].append(_column(rows, attributes[path], type_name))
     return {path: _bounds(pl.concat(frames), columns[path]) for path, frames in parts.items()}
+
+
+def with_floats(bounds: Bounds) -> Bounds:
+    """The bounds of doubles where some files still have them as floats.
+
+    The stats of those files tell a float by its shortest text: 0.1 there is the float nearest to 0.1, which as a double
+    is 0.10000000149011612. A partition value is no float: it is read from its text, as a double.
+    """
+    low, high = (side.cast(pl.Float32).cast(pl.Float64) for side in (bounds.low, bounds.high))
+    return replace(
+        bounds,
+        low=pl.select(pl.min_horizontal(bounds.low, low)).to_series(),
+        high=pl.select(pl.max_horizontal(bounds.high, high)).to_series(),
+    )
 
 
 def record_counts(stats: pl.Series) -> pl.Series:

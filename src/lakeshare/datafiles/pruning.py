@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts, stats_bounds
+from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts, stats_bounds, with_floats
 from lakeshare.datafiles.evaluation import Evidence, KnownColumn
 from lakeshare.datafiles.intervals import keeps_order
 from lakeshare.datafiles.schema import Field, parse_schema, resolve
@@ -52,11 +52,16 @@ def prune(
         if (found := _known_column(fields, partition_columns, column)) is not None
     }
     files = _filtered(files, known, _partition_bounds(files, known), condition)
-    data_columns = {column.path: column.type_name for column in known.values() if not column.is_partition}
+    data_columns = [column for column in known.values() if not column.is_partition]
     if not data_columns or files.is_empty():
         return files
-    bounds = _partition_bounds(files, known) | stats_bounds(files["stats"], data_columns)
-    return _filtered(files, known, bounds, condition)
+    bounds = stats_bounds(files["stats"], {column.path: column.type_name for column in data_columns})
+    bounds |= {
+        column.path: with_floats(bounds[column.path])
+        for column in data_columns
+        if column.was_float and column.path in bounds
+    }
+    return _filtered(files, known, _partition_bounds(files, known) | bounds, condition)
 
 
 def limit(files: pl.DataFrame, rows: int) -> pl.DataFrame:
@@ -147,7 +152,7 @@ def _known_column(fields: Sequence[Field], partition_columns: Sequence[str], col
     field = chain[-1]
     type_name = chain[-1].type if field.binary_order else "string without an order"
     is_partition = len(chain) == 1 and field.name.casefold() in {name.casefold() for name in partition_columns}
-    return KnownColumn(tuple(part.physical_name for part in chain), type_name, is_partition)
+    return KnownColumn(tuple(part.physical_name for part in chain), type_name, is_partition, field.was_float)
 
 
 def _partition_bounds(files: pl.DataFrame, known: Mapping[Column, KnownColumn]) -> dict[Path, Bounds]:
