@@ -42,8 +42,8 @@ test: env .venv-client/.made
 	touch $@
 
 java:
-	@command -v java >/dev/null || { echo 'Spark needs Java 17 or newer: install it and have `java` on the PATH.' >&2; exit 1; }
-	@command -v mvn >/dev/null || { echo 'The jars come by Maven: install it and have `mvn` on the PATH.' >&2; exit 1; }
+	@command -v java >/dev/null || { echo 'Spark needs Java 17 or newer: install it (Debian: apt-get install openjdk-17-jre-headless) and have `java` on the PATH.' >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo 'The jars come by Maven: install it (Debian: apt-get install maven) and have `mvn` on the PATH.' >&2; exit 1; }
 
 ## test-spark: Apache Spark with the sharing connector reads from our server (needs Java 17 and Maven)
 test-spark: env .venv-spark/.made .spark-jars/connector/.made

@@ -1,6 +1,5 @@
 import json
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,53 +14,11 @@ from lakeshare.errors import TableUnreadable
 from lakeshare.protocol.actions import DeletionVector
 from lakeshare.storage.locations import parse_location
 from lakeshare.tables.formats.delta.deletion_vectors import deletion_vector_key
-
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-
-
-def encode_z85(data: bytes) -> str:
-    data += bytes(-len(data) % 4)
-    words = (int.from_bytes(data[start : start + 4], "big") for start in range(0, len(data), 4))
-    return "".join(ALPHABET[word // 85**power % 85] for word in words for power in (4, 3, 2, 1, 0))
-
-
-def written(rows: set[int], *, runs: bool = False) -> bytes:
-    """A vector as Delta's format says, written the plain way: every container is an array or a bitmap, or runs."""
-    bitmaps: dict[int, dict[int, list[int]]] = {}
-    for row in sorted(rows):
-        bitmaps.setdefault(row >> 32, {}).setdefault(row >> 16 & 0xFFFF, []).append(row & 0xFFFF)
-    data = struct.pack("<IQ", 1681511377, len(bitmaps))
-    for high, containers in bitmaps.items():
-        data += struct.pack("<I", high)
-        count = len(containers)
-        if runs:
-            data += struct.pack("<I", 12347 | count - 1 << 16) + b"\xff" * ((count + 7) // 8)
-        else:
-            data += struct.pack("<II", 12346, count)
-        data += b"".join(struct.pack("<HH", key, len(values) - 1) for key, values in containers.items())
-        if not runs or count >= 4:
-            data += bytes(4 * count)
-        data += b"".join(_container(values, runs=runs) for values in containers.values())
-    return data
-
-
-def _container(values: list[int], *, runs: bool) -> bytes:
-    if runs:
-        starts = [value for value in values if value - 1 not in values]
-        ends = [value for value in values if value + 1 not in values]
-        pairs = [struct.pack("<HH", start, end - start) for start, end in zip(starts, ends, strict=True)]
-        return struct.pack("<H", len(pairs)) + b"".join(pairs)
-    if len(values) <= 4096:
-        return struct.pack(f"<{len(values)}H", *values)
-    return sum(1 << value for value in values).to_bytes(8192, "little")
+from samples.deletion_vectors import encode_z85, framed, vector_bytes
 
 
 def inline(rows: set[int], data: bytes) -> DeletionVector:
     return DeletionVector("i", encode_z85(data), len(data), len(rows))
-
-
-def framed(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data + struct.pack(">I", zlib.crc32(data))
 
 
 ROWS = st.sets(st.one_of(st.integers(0, 300), st.integers(0, 1 << 20), st.integers(0, (1 << 40) - 1)), max_size=60)
@@ -69,7 +26,7 @@ ROWS = st.sets(st.one_of(st.integers(0, 300), st.integers(0, 1 << 20), st.intege
 
 @given(ROWS, st.booleans())
 def test_reads_what_was_written_inline_and_from_a_file(rows, runs):
-    data = written(rows, runs=runs)
+    data = vector_bytes(rows, runs=runs)
     assert deleted_rows(inline(rows, data)).to_list() == sorted(rows)
     stored = DeletionVector("p", "https://x", len(data), len(rows), 1)
     assert deleted_rows(stored, framed(data) + b"the next one").to_list() == sorted(rows)
@@ -78,7 +35,7 @@ def test_reads_what_was_written_inline_and_from_a_file(rows, runs):
 
 def test_reads_a_container_of_many_rows():
     rows = set(range(5, 60_000, 3)) | {65_535}
-    assert deleted_rows(inline(rows, written(rows))).to_list() == sorted(rows)
+    assert deleted_rows(inline(rows, vector_bytes(rows))).to_list() == sorted(rows)
 
 
 def test_reads_what_delta_inlines():
@@ -109,7 +66,7 @@ def test_reads_every_vector_that_spark_wrote():
     assert len(found) > 50
 
 
-DATA = written({3, 4, 70_000})
+DATA = vector_bytes({3, 4, 70_000})
 STORED = DeletionVector("p", "https://x", len(DATA), 3)
 
 
@@ -134,7 +91,7 @@ def test_more_or_fewer_rows_than_described_are_refused(cardinality):
 
 
 def test_runs_that_overlap_do_not_count_as_more():
-    data = bytearray(written({1, 2, 3, 4}, runs=True))
+    data = bytearray(vector_bytes({1, 2, 3, 4}, runs=True))
     data[-6:] = struct.pack("<HHH", 1, 0, 65_535)
     with pytest.raises(TableUnreadable):
         deleted_rows(DeletionVector("i", encode_z85(bytes(data)), len(data), 4))

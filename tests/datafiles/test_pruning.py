@@ -290,6 +290,64 @@ def test_mapped_columns_have_their_stats_under_physical_names():
     assert kept("n = 5", stats("n", 6, 7), **mapping)
 
 
+def widened(source, target):
+    return {"delta.typeChanges": [{"fromType": source, "toType": target}]}
+
+
+@pytest.mark.parametrize(
+    ("hint", "source", "low", "high", "stays"),
+    [
+        ("n = 5", "integer", 1, 5, True),
+        ("n = 5000000000", "integer", 1, 7, False),
+        ("x = 2", "integer", 1, 2, True),
+        ("x = 3", "integer", 1, 2, False),
+        ("price = 2", "integer", 1, 2, True),
+        ("price = 2.01", "integer", 1, 2, False),
+        ("wide = 99.99", "decimal(6,1)", 99.9, 100.1, True),
+        ("wide = 99.99", "decimal(6,1)", 99.9, 99.9, False),
+        ("x = 0.10000000149011612D", "float", 0.1, 0.1, True),
+        ("x = 0.1D", "float", 0.1, 0.1, True),
+        ("x = 0.100001D", "float", 0.1, 0.1, False),
+        ("x = 0.5D", "float", 1, 2, False),
+        ("local = TIMESTAMP_NTZ '2020-01-02 00:00:00'", "date", '"2020-01-01"', '"2020-01-02"', True),
+        ("local = DATE '2020-01-02'", "date", '"2020-01-01"', '"2020-01-02"', True),
+        ("local < TIMESTAMP_NTZ '2020-01-01 00:00:00'", "date", '"2020-01-01"', '"2020-01-02"', False),
+        ("local > TIMESTAMP_NTZ '2020-01-02 00:00:01'", "date", '"2020-01-01"', '"2020-01-02"', False),
+    ],
+)
+def test_files_from_before_a_column_was_widened_go_by_their_old_stats(hint, source, low, high, stays):
+    column = hint.split()[0]
+    assert kept(hint, stats(column, low, high), **{column: widened(source, TYPES[column])}) is stays
+
+
+def test_a_float_below_a_struct_is_widened_too():
+    point = {"name": "Lat", "type": "double", "nullable": True, "metadata": widened("float", "double")}
+    field = {"name": "Point", "type": {"type": "struct", "fields": [point]}, "nullable": True, "metadata": {}}
+    raw = '{"numRecords":1,"minValues":{"Point":{"Lat":0.1}},"maxValues":{"Point":{"Lat":0.1}}}'
+    files = pl.DataFrame({"path": ["a"], "stats": [raw]})
+    described = json.dumps({"type": "struct", "fields": [field]})
+    assert pruned(files, [parse_sql_hint("point.lat = 0.10000000149011612D")], described, ()).height == 1
+    assert pruned(files, [parse_sql_hint("point.lat = 0.2D")], described, ()).height == 0
+
+
+@pytest.mark.parametrize(
+    ("hint", "source", "raw", "stays"),
+    [
+        ("n = 7", "integer", "7", True),
+        ("n = 5000000000", "integer", "7", False),
+        ("x = 0.1D", "float", "0.1", True),
+        ("x = 0.5D", "float", "0.1", False),
+        ("wide = 1.25", "decimal(6,2)", "1.25", True),
+        ("wide = 1.26", "decimal(6,2)", "1.25", False),
+        ("local = TIMESTAMP_NTZ '2020-01-01 00:00:00'", "date", "2020-01-01", True),
+        ("local > TIMESTAMP_NTZ '2020-01-01 00:00:00'", "date", "2020-01-01", False),
+    ],
+)
+def test_partition_values_from_before_a_column_was_widened_are_read_as_its_new_type(hint, source, raw, stays):
+    column = hint.split()[0]
+    assert kept(hint, partition={column: raw}, **{column: widened(source, TYPES[column])}) is stays
+
+
 @pytest.mark.parametrize("metadata", [{"__COLLATIONS": {"s": "UTF8_LCASE"}}, {"__CHAR_VARCHAR_TYPE_STRING": "char(5)"}])
 def test_strings_that_do_not_compare_by_their_bytes_are_kept(metadata):
     assert kept("s = 'A'", stats("s", '"a"', '"a"'), s=metadata)

@@ -1,8 +1,8 @@
 """Runs in `.venv-client`, with the official delta-sharing client: reads tables and prints what it got as JSON.
 
 Usage: official_client.py REQUESTS.json, a list of {"url", "delta", "limit", "expected"}: `delta` chooses the response
-format (null lets the client choose), `expected` is a directory of parquet files to compare with, or null, and `zone`
-is the session time zone in which those were written, where it matters.
+format (null lets the client choose), `expected` is a directory of parquet files to compare with, or null, `columns` are
+those to compare, where not all, and `zone` is the session time zone in which those were written, where it matters.
 Prints one JSON line a request: {"url", "rows", "equal", "error"}.
 """
 
@@ -29,7 +29,8 @@ def main(requests_file: str) -> None:
             )
             answer["rows"] = len(frame)
             if request.get("expected"):
-                answer["equal"], answer["error"] = compare(frame, request["expected"], request.get("zone"))
+                compared = frame[request["columns"]] if request.get("columns") else frame
+                answer["equal"], answer["error"] = compare(compared, request["expected"], request.get("zone"))
         except BaseException as error:  # noqa: BLE001  a panic of the kernel is an answer too
             answer["error"] = f"{type(error).__name__}: {error}"[:500]
         print(json.dumps(answer), flush=True)

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import polars as pl
 import pytest
 
+from lakeshare.datafiles.deletion_vectors import FRAME_BYTES, deleted_rows
+from lakeshare.protocol.actions import DeletionVector
 from lakeshare.protocol.profile import Profile
 from properties.random_tables import RandomTable
+from properties.random_vectors import VectorTable
 from running import RunningServer, running_server
 from served import share_tables
 
@@ -32,8 +36,10 @@ class SharedTable:
 
     def query(self, body: Mapping[str, Any], response_format: str = "parquet") -> list[dict[str, Any]]:
         """The lines of an answer."""
-        answer = self.client.post(f"{self.url}/query", json=dict(body), headers=self._headers(response_format))
-        return _lines(answer)
+        return _lines(self.try_query(body, response_format))
+
+    def try_query(self, body: Mapping[str, Any], response_format: str) -> httpx.Response:
+        return self.client.post(f"{self.url}/query", json=dict(body), headers=self._headers(response_format))
 
     def changes(self, params: Mapping[str, Any], response_format: str = "parquet") -> list[dict[str, Any]]:
         answer = self.client.get(f"{self.url}/changes", params=dict(params), headers=self._headers(response_format))
@@ -41,9 +47,32 @@ class SharedTable:
 
     def row_ids(self, url: str) -> set[int]:
         """The rows of a file that the answer names."""
+        return set(self._all_row_ids(url))
+
+    def live_row_ids(self, file: Mapping[str, Any]) -> list[int]:
+        """The rows that an action of delta format leaves of its file: those that its deletion vector does not name."""
+        row_ids = self._all_row_ids(file["path"])
+        vector = msgspec.convert(file.get("deletionVector"), DeletionVector | None)
+        if vector is None:
+            return row_ids
+        deleted = set(deleted_rows(vector, self._stored(vector)))
+        assert deleted <= set(range(len(row_ids)))
+        return [row_id for row, row_id in enumerate(row_ids) if row not in deleted]
+
+    def _all_row_ids(self, url: str) -> list[int]:
         answer = self.client.get(url)
         assert answer.status_code == 200, answer.text
-        return set(pl.read_parquet(answer.content, columns=["row_id"])["row_id"])
+        return pl.read_parquet(answer.content, columns=["row_id"])["row_id"].to_list()
+
+    def _stored(self, vector: DeletionVector) -> bytes:
+        if vector.storage_type == "i":
+            return b""
+        assert vector.storage_type == "p"
+        assert vector.offset is not None
+        end = vector.offset + vector.size_in_bytes + FRAME_BYTES
+        answer = self.client.get(vector.path_or_inline_dv, headers={"range": f"bytes={vector.offset}-{end - 1}"})
+        assert answer.status_code == 206, answer.text
+        return answer.content
 
     def _headers(self, response_format: str) -> dict[str, str]:
         return {
@@ -67,7 +96,7 @@ class Provider:
     client: httpx.Client
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def share(self, table: RandomTable) -> SharedTable:
+    def share(self, table: RandomTable | VectorTable) -> SharedTable:
         number = next(self.numbers)
         location = self.place / f"table{number}"
         rows = table.write(location)

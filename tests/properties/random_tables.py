@@ -113,14 +113,19 @@ class RandomTable:
         return rows
 
 
-random_tables = st.builds(
-    RandomTable,
-    commits=st.lists(st.lists(_rows, min_size=1, max_size=6), min_size=1, max_size=4),
-    partition_by=st.lists(st.sampled_from(PARTITIONABLE), max_size=2, unique=True),
-    indexed_columns=st.sampled_from([32, 32, 32, 3, 0]),
-    checkpoint=st.booleans(),
-    deleted=st.booleans(),
-)
+def tables_of(fewest: int) -> st.SearchStrategy[RandomTable]:
+    """Tables of no fewer commits, and no fewer rows in each of them."""
+    return st.builds(
+        RandomTable,
+        commits=st.lists(st.lists(_rows, min_size=fewest, max_size=6), min_size=fewest, max_size=4),
+        partition_by=st.lists(st.sampled_from(PARTITIONABLE), max_size=2, unique=True),
+        indexed_columns=st.sampled_from([32, 32, 32, 3, 0]),
+        checkpoint=st.booleans(),
+        deleted=st.booleans(),
+    )
+
+
+random_tables = tables_of(1)
 
 
 def url_of(line: dict) -> str | None:

@@ -26,13 +26,17 @@ from lakeshare.operations.services import Caller
 from lakeshare.protocol.profile import encode_profile
 from lakeshare.settings import load_settings
 from running import RunningServer, running_server
+from spark.features import FEATURES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 ADMIN = Caller("admin")
 
-TESTS = {"delta": {"test_delta_library.py"}, "connector": {path.name for path in HERE.glob("test_*.py")}}
+TESTS = {
+    "delta": {"test_delta_library.py", "test_features.py"},
+    "connector": {path.name for path in HERE.glob("test_*.py")},
+}
 JARS = os.environ.get("LAKESHARE_SPARK")
 collect_ignore = sorted(TESTS["connector"] - TESTS.get(JARS or "", set()))
 
@@ -47,6 +51,12 @@ class Spark:
     def read(self, path: str, **request) -> list[str]:
         """The rows (see session.py); fails where Spark does."""
         answer = self.ask(path=path, **request)
+        assert answer["error"] is None, answer["error"]
+        return answer["rows"]
+
+    def run(self, *statements: str, **conf: str) -> list[str]:
+        """The rows of the last SQL statement; fails where Spark does."""
+        answer = self.ask(sql=statements, conf=conf)
         assert answer["error"] is None, answer["error"]
         return answer["rows"]
 
@@ -156,4 +166,15 @@ def golden_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider
     for provider in serve(tmp_path_factory.mktemp("golden")):
         for table in golden_tables():
             provider.share_readable(f"spark.{table.name.replace('-', '_')}", table.table_dir)
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def feature_server(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """The tables of features.py, written by Spark and shared with their history."""
+    for provider in serve(tmp_path_factory.mktemp("features")):
+        for name, statements in FEATURES.items():
+            location = provider.lake / name
+            spark.run(*(statement.replace("$table", f"delta.`{location}`") for statement in statements))
+            provider.share(f"spark.{name}", location, history=True)
         yield provider

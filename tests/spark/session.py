@@ -3,9 +3,10 @@
 Usage: session.py JARS_DIRECTORY. Each line of input is a request, each line of output that starts with `{` its answer.
 
 A request: {"format", "path", "options", "where", "limit", "conf", "slow", "expected", "stream"}, all but the first two
-optional. `conf` holds for this request alone. `slow` is a number of milliseconds to wait at each row. `expected` is a
-directory of parquet files to compare the rows with. `stream` is {"checkpoint", "output"}: read all that is available as
-a stream into parquet files, and answer what these hold.
+optional; or {"sql", "conf"}, statements of which the last one's rows are the answer. `conf` holds for this request
+alone. `slow` is a number of milliseconds to wait at each row. `expected` is a directory of parquet files to compare the
+rows with. `stream` is {"checkpoint", "output"}: read all that is available as a stream into parquet files, and answer
+what these hold.
 An answer: {"rows", "equal", "batches", "error"}: the rows as sorted reprs, in a form that does not tell how they were
 stored; with `expected` only their number.
 """
@@ -27,6 +28,7 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.delta.sharing.network.numRetries": "1",
@@ -61,6 +63,8 @@ def start(jars: str) -> SparkSession:
 
 
 def serve(spark: SparkSession, request: dict) -> dict:
+    if request.get("sql"):
+        return {"rows": [rows_of(spark.sql(statement)) for statement in request["sql"]][-1]}
     if request.get("stream"):
         return drain(spark, request)
     frame = spark.read.format(request["format"]).options(**request.get("options", {})).load(request["path"])

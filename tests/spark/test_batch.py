@@ -102,6 +102,24 @@ def test_reads_by_asynchronous_queries(provider, spark, paged):
     assert len(spark.read(path, conf=conf)) == 100
 
 
+def test_an_asynchronous_query_that_fails_ends_the_read_at_once(provider, spark):
+    """The connector knows of no failure: it would poll for ten minutes, if the version were told."""
+    location = provider.lake / "ids"
+    ten_files(location)
+    path = provider.share("spark.ids", location, history=True)
+    conf = {
+        "spark.delta.sharing.network.useAsyncQuery": "true",
+        "spark.delta.sharing.network.asyncQueryRetryInterval": "100",
+    }
+    spark.run(f"CREATE TEMPORARY VIEW old USING deltaSharing OPTIONS (path '{path}', versionAsOf '3')", **conf)
+    log = location / "_delta_log"
+    (log / f"{3:020}.json").write_text("no action\n")
+    (log / f"{10:020}.json").write_text('{"commitInfo":{}}\n')  # else the server need not look at the log again
+    answer = spark.ask(sql=["SELECT * FROM old"], conf=conf)
+    assert "Cannot find Delta-Table-Version in the header" in (answer["error"] or "")
+    assert provider.audited("deltaSharingPolledQuery")[-1]["response"]["error_message"]
+
+
 def test_a_read_outlives_its_urls(impatient_provider, spark):
     ten_files(impatient_provider.lake / "ids")
     path = impatient_provider.share("spark.ids", impatient_provider.lake / "ids")

@@ -98,6 +98,20 @@ def stats_bounds(stats: pl.Series, columns: Mapping[Path, str]) -> dict[Path, Bo
     return {path: _bounds(pl.concat(frames), columns[path]) for path, frames in parts.items()}
 
 
+def with_floats(bounds: Bounds) -> Bounds:
+    """The bounds of doubles where some files still have them as floats.
+
+    The stats of those files tell a float by its shortest text: 0.1 there is the float nearest to 0.1, which as a double
+    is 0.10000000149011612. A partition value is no float: it is read from its text, as a double.
+    """
+    low, high = (side.cast(pl.Float32).cast(pl.Float64) for side in (bounds.low, bounds.high))
+    return replace(
+        bounds,
+        low=pl.select(pl.min_horizontal(bounds.low, low)).to_series(),
+        high=pl.select(pl.max_horizontal(bounds.high, high)).to_series(),
+    )
+
+
 def record_counts(stats: pl.Series) -> pl.Series:
     """The files' `numRecords` as Int64, null where the stats do not tell."""
     decoder = msgspec.json.Decoder(_RecordCount)

@@ -29,11 +29,15 @@ Mask = pl.Series | bool
 
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
-    """`path`: the names in the stats, or the name in the partition values. `type_name`: Spark's."""
+    """`path`: the names in the stats, or the name in the partition values. `type_name`: Spark's.
+
+    `was_float`: as in schema.py's Field.
+    """
 
     path: Path
     type_name: str
     is_partition: bool
+    was_float: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts
+from lakeshare.datafiles.bounds import Bounds, Path, partition_bounds, record_counts, with_floats
 from lakeshare.datafiles.columns import Memory, partitions, stats_columns
 from lakeshare.datafiles.evaluation import Evidence, KnownColumn
 from lakeshare.datafiles.files import FileList, Segment, numbers
@@ -99,11 +99,15 @@ def _may_match(
         mask = _spread(Evidence(known, by_value).may_be_true(condition), of_file)
         rows, of_file = rows.filter(mask), of_file.filter(mask)
         by_partition = {path: bounds.take(of_file) for path, bounds in by_value.items()}
-    data_columns = {column.path: column.type_name for column in known.values() if not column.is_partition}
+    data_columns = {column.path: column for column in known.values() if not column.is_partition}
     if not data_columns or rows.is_empty():
         return mask
-    bounds = by_partition | stats_columns(segment, rows, data_columns, memory)
-    may = Evidence(known, bounds).may_be_true(condition)
+    types = {path: column.type_name for path, column in data_columns.items()}
+    by_stats = {
+        path: with_floats(bounds) if data_columns[path].was_float else bounds
+        for path, bounds in stats_columns(segment, rows, types, memory).items()
+    }
+    may = Evidence(known, by_partition | by_stats).may_be_true(condition)
     if isinstance(may, bool):
         return mask if may else mask & False
     survivors = mask.arg_true().filter(may)
@@ -179,7 +183,7 @@ def _known_column(fields: Sequence[Field], partition_columns: Sequence[str], col
     field = chain[-1]
     type_name = chain[-1].type if field.binary_order else "string without an order"
     is_partition = len(chain) == 1 and field.name.casefold() in {name.casefold() for name in partition_columns}
-    return KnownColumn(tuple(part.physical_name for part in chain), type_name, is_partition)
+    return KnownColumn(tuple(part.physical_name for part in chain), type_name, is_partition, field.was_float)
 
 
 def _partition_bounds(values: pl.DataFrame, known: Mapping[Column, KnownColumn]) -> dict[Path, Bounds]:

@@ -36,12 +36,14 @@ class Field:
     """`physical_name` is the name in files, stats and partition values; it differs where columns are mapped.
 
     `binary_order`: whether values compare by their own bytes; a string with a collation or of type CHAR does not.
+    `was_float`: whether older files may have this double as a float (type widening).
     """
 
     name: str
     type: FieldType
     physical_name: str
     binary_order: bool = True
+    was_float: bool = False
 
 
 def parse_schema(schema_string: str) -> tuple[Field, ...]:
@@ -77,6 +79,7 @@ def polars_schema(schema_string: str) -> dict[str, pl.DataType]:
 _CHAR_TYPE = "__CHAR_VARCHAR_TYPE_STRING"
 _COLLATIONS = "__COLLATIONS"
 _PHYSICAL_NAME = "delta.columnMapping.physicalName"
+_TYPE_CHANGES = "delta.typeChanges"
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
 _STRING_KINDS = re.compile(r"(?:string collate \S+|varchar\(\d+\)|char\(\d+\))", re.IGNORECASE)
 _PRIMITIVES: dict[str, pl.DataType] = {
@@ -128,6 +131,7 @@ def _field(json: Any) -> Field:
         type=_type(json["type"]),
         physical_name=str(metadata.get(_PHYSICAL_NAME, name)),
         binary_order=not char and not metadata.get(_COLLATIONS),
+        was_float=any(change.get("fromType") == "float" for change in metadata.get(_TYPE_CHANGES) or ()),
     )
 
 

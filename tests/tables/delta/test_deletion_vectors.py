@@ -8,14 +8,9 @@ from hypothesis import given, strategies as st
 from lakeshare.datafiles.z85 import decode_z85
 from lakeshare.errors import TableUnreadable
 from lakeshare.tables.formats.delta.deletion_vectors import deletion_vector_key
+from samples.deletion_vectors import encode_z85
 
 ROOT = "file:///lake/t"
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-
-
-def encode_z85(data: bytes) -> str:
-    words = [int.from_bytes(data[start : start + 4], "big") for start in range(0, len(data), 4)]
-    return "".join(ALPHABET[word // 85**power % 85] for word in words for power in (4, 3, 2, 1, 0))
 
 
 def test_the_example_of_zeromq():
