@@ -22,6 +22,7 @@ from lakeshare.errors import InvalidValue, NotFound, ResourceExhausted, Unavaila
 from lakeshare.governance.tokens import token_hash
 from lakeshare.operations.activate_recipient import mint_profile
 from lakeshare.operations.add_to_share import add_to_share
+from lakeshare.operations.answers import as_is
 from lakeshare.operations.async_queries import StatusAnswer
 from lakeshare.operations.authorize import TableName
 from lakeshare.operations.create_recipient import create_recipient
@@ -37,6 +38,7 @@ from lakeshare.operations.services import Caller, Services
 from lakeshare.operations.submit_query import MOST_BYTES, MOST_PENDING, runs_later, submit_query
 from lakeshare.protocol.capabilities import Capabilities, parse_capabilities
 from lakeshare.protocol.requests import PollRequest, QueryRequest
+from lakeshare.server.ndjson import whole_lines
 from lakeshare.settings import Settings
 
 ADMIN, CLIENT = Caller("admin"), Caller("partner")
@@ -146,7 +148,7 @@ def status_of(answer: StatusAnswer) -> dict:
 
 
 def lines_of(answer) -> list[dict]:
-    return [json.loads(line) for line in b"".join(answer.chunks).splitlines()]
+    return [json.loads(line) for line in b"".join(whole_lines(answer.chunks(as_is))).splitlines()]
 
 
 def without_urls(lines: list[dict]) -> list[dict]:

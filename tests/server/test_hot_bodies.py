@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from lakeshare.operations.bodies import Bodies
 from lakeshare.operations.rotate_token import rotate_token
+from lakeshare.server.compression import deflate
 from lakeshare.storage.base import UrlSigner
+from lakeshare.tables.budget import ByteBudget
 from provider import ADMIN
 from reader import Reader, numbers
 
@@ -88,6 +91,71 @@ async def test_pages_are_rendered_each_time(reader: Reader, signed: list[int]):
     for _ in range(4):
         await reader.query(maxFiles=1)
     assert signed == [1, 1, 1, 1]
+
+
+@pytest.fixture
+def packed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes the server compressed, chunk by chunk, by a fake `deflate` that counts."""
+    sizes: list[int] = []
+
+    def counting_deflate(lines: bytes) -> bytes:
+        sizes.append(len(lines))
+        return deflate(lines)
+
+    monkeypatch.setattr("lakeshare.server.sharing.deflate", counting_deflate)
+    return sizes
+
+
+async def test_a_third_answer_is_not_compressed_and_is_audited_like_the_first(
+    reader: Reader, signed: list[int], packed: list[int]
+):
+    for number, count in enumerate([1, 2, 2, 2], start=1):
+        answer = (await reader.also(**{"accept-encoding": "gzip"}).query()).answer
+        assert answer.headers["content-encoding"] == "gzip"
+        assert (len(signed), len(packed)) == (count, count), number
+        assert packed == [len(answer.content)] * count
+    told = [event.response.result for event in reader.provider.events()[-4:]]
+    assert told == [told[0]] * 4
+    assert told[0]["numAddFiles"] == signed[0]
+
+
+async def test_clients_that_take_gzip_and_others_are_told_the_same(
+    reader: Reader, signed: list[int], packed: list[int]
+):
+    answers = []
+    for encoding in ("gzip", "identity") * 4:
+        answer = (await reader.also(**{"accept-encoding": encoding}).query()).answer
+        assert answer.headers.get("content-encoding", "identity") == encoding
+        answers.append(answer.content)
+    assert len(set(answers)) == 1
+    assert (len(signed), len(packed)) == (4, 2)
+
+
+async def test_what_is_kept_of_a_compressed_body_counts_as_its_compressed_bytes(reader: Reader, signed: list[int]):
+    size = len(deflate((await reader.query()).answer.content))
+    signed.clear()
+    memory = ByteBudget(size)
+    reader.provider.app.state.services = replace(reader.provider.served, bodies=Bodies(memory, max_bytes=size))
+    for encoding, rendered in (("gzip", 2), ("identity", 4), ("gzip", 0)):
+        for _ in range(4):
+            await reader.also(**{"accept-encoding": encoding}).query()
+        assert len(signed) == rendered
+        signed.clear()
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_the_last_line_is_made_for_each_request(
+    reader: Reader, signed: list[int], packed: list[int], start: int, encoding: str
+):
+    tokens = []
+    for second in range(4):
+        moment = start + 150_000 + second * 1000
+        reader.provider.app.state.services = replace(reader.provider.served, clock=lambda now=moment: now)
+        lines = await reader.also(**{"accept-encoding": encoding}).query(includeRefreshToken=True)
+        tokens.append(lines.end["refreshToken"])
+    assert len(set(tokens)) == 4
+    assert len(signed) == 2
+    assert len(packed) == (2 if encoding == "gzip" else 0)
 
 
 async def test_recipients_share_a_body_unless_their_urls_end_at_other_times(

@@ -56,10 +56,14 @@ class TestEndStreamAction:
         assert len(answer.text.splitlines()) == 2
         assert answer.headers["delta-sharing-capabilities"] == "responseformat=parquet"
 
+    @pytest.mark.parametrize("encoding", ["identity", "gzip"])
     @pytest.mark.parametrize(("error", "status"), [(RuntimeError("secret"), 500), (Unavailable("busy secret"), 503)])
-    async def test_tells_of_an_answer_that_breaks_off(self, reader: Reader, error: Exception, status: int):
+    async def test_tells_of_an_answer_that_breaks_off(
+        self, reader: Reader, error: Exception, status: int, encoding: str
+    ):
         break_after(reader, files=64, error=error)
-        lines = await reader.of("many").understanding(ENDING).query()
+        lines = await reader.also(**{"accept-encoding": encoding}).of("many").understanding(ENDING).query()
+        assert lines.answer.headers.get("content-encoding", "identity") == encoding
         assert len(lines.files) == 64
         assert set(lines.end) == {"errorMessage", "httpStatusErrorCode"}
         assert lines.end["httpStatusErrorCode"] == status

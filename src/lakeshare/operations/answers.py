@@ -1,14 +1,17 @@
 """Answers of many lines: rendered in growing chunks while they are sent, audited before their last byte."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from typing import Generic, TypeVar
 
 import polars as pl
 
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.datafiles.files import FileList
+from lakeshare.operations.bodies import Render
 from lakeshare.operations.fragments import end_line
 from lakeshare.operations.services import Services
 from lakeshare.protocol.actions import EndStreamAction
@@ -24,6 +27,18 @@ CHUNK_FILES = 1024
 LONGEST_WINDOW_SECONDS = 300
 
 
+Encode = Callable[[bytes], bytes]
+"""Whole lines to the bytes that are kept of them. The function is in a kept body's key: all requests have the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`lines` are encoded. `end` is what follows the last ones, as it is: a line or nothing. It is None before them."""
+
+    lines: bytes
+    end: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LinesAnswer:
     """`version` is for the header `delta-table-version`. `chunks` renders whole lines as it is pulled: pull it off the
@@ -31,7 +46,7 @@ class LinesAnswer:
 
     version: int
     response_format: ResponseFormat
-    chunks: Iterator[bytes]
+    chunks: Callable[[Encode], Generator[Chunk, None, None]]
     has_end: bool
 
 
@@ -39,7 +54,7 @@ class LinesAnswer:
 class Part(Generic[Files]):
     """Some lines, and the files that they give away: `num_files` of the answer's, from `start` on."""
 
-    render: Callable[[], bytes]
+    render: Render
     whole: Files | None = None
     start: int = 0
     num_files: int = 0
@@ -56,10 +71,6 @@ def has_end(request: RangeRequest, capabilities: Capabilities) -> bool:
     return capabilities.include_end_stream_action or refreshes or pages
 
 
-def end_part(ending: EndStreamAction) -> Part[Files]:
-    return Part(lambda: end_line(ending))
-
-
 def broken_off_line(http_status: int, request_id: str) -> bytes:
     """The last line of an answer that cannot go on. It tells nothing of why but the status, by which Spark retries."""
     return end_line(
@@ -70,34 +81,43 @@ def broken_off_line(http_status: int, request_id: str) -> bytes:
     )
 
 
+def as_is(lines: bytes) -> bytes:
+    """The encoding that is none."""
+    return lines
+
+
 def cut_files(files: Files, render: Callable[[Files], bytes]) -> list[Part[Files]]:
     """Parts that are small enough to be a chunk: the first is the smallest, so that the first byte is soon there."""
     cuts = [0, *range(FIRST_CHUNK_FILES, files.height, CHUNK_FILES), files.height]
     return [_file_part(files, start, end - start, render) for start, end in pairwise(cuts) if start < end]
 
 
-def audited_chunks(parts: Sequence[Part[Files]], record: Callable[[list[Files], str | None], None]) -> Iterator[bytes]:
+def audited_chunks(
+    parts: Sequence[Part[Files]],
+    ending: EndStreamAction | None,
+    record: Callable[[list[Files], str | None], None],
+    encode: Encode,
+    keep: Callable[[Sequence[Render]], AbstractContextManager[Sequence[Render]]] = nullcontext,
+) -> Generator[Chunk, None, None]:
     """The parts' lines. `record` gets the files that were sent, before the last chunk or when the answer breaks off.
 
-    There is at least one part.
+    There is at least one part. `keep` gives what to call instead of the chunks' renders.
     """
+    groups = _grouped(parts)
     sent, recorded = 0, False
-    pending: list[bytes] = []
-    waiting, target = 0, FIRST_CHUNK_FILES
     try:
-        for number, part in enumerate(parts, start=1):
-            pending.append(part.render())
-            waiting += part.num_files
-            if number == len(parts):
-                recorded = True
-                record(_files(parts), None)
-            if number == len(parts) or waiting >= target:
-                yield b"".join(pending)
-                sent, pending, waiting, target = number, [], 0, CHUNK_FILES
+        with keep([partial(_render, group, encode) for group in groups]) as renders:
+            for render in renders[:-1]:
+                yield Chunk(render())
+                sent += 1
+            last = Chunk(renders[-1](), end=b"" if ending is None else end_line(ending))
+            recorded = True
+            record(_files(parts), None)
+            yield last
     finally:
         if not recorded:
             total = sum(part.num_files for part in parts)
-            given = _files(parts[:sent])
+            given = _files(chain.from_iterable(groups[:sent]))
             told = sum(files.height for files in given)
             record(given, f"The answer broke off after {told} of {total} files.")
 
@@ -116,5 +136,23 @@ def _file_part(files: Files, start: int, count: int, render: Callable[[Files], b
     return Part(lambda: render(files.slice(start, count)), files, start, count)
 
 
-def _files(parts: Sequence[Part[Files]]) -> list[Files]:
+def _grouped(parts: Sequence[Part[Files]]) -> list[list[Part[Files]]]:
+    """The parts of each chunk."""
+    groups: list[list[Part[Files]]] = []
+    waiting, target = 0, 0
+    for part in parts:
+        if waiting >= target:
+            target = CHUNK_FILES if groups else FIRST_CHUNK_FILES
+            groups.append([])
+            waiting = 0
+        groups[-1].append(part)
+        waiting += part.num_files
+    return groups
+
+
+def _render(parts: Sequence[Part[Files]], encode: Encode) -> bytes:
+    return encode(b"".join(part.render() for part in parts))
+
+
+def _files(parts: Iterable[Part[Files]]) -> list[Files]:
     return [files for part in parts if (files := part.files) is not None]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.errors import InvalidValue
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
+from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, has_end, signing_window
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import change_lines, metadata_line, protocol_line
@@ -83,15 +84,12 @@ async def answer_changes(
     for change in sent:
         parts += lines.of(change)
     ends = query.always_end or has_end(request, capabilities)
+    ending = None
     if ends:
         has_files = any(change.files.height for change in sent)
-        parts.append(
-            end_part(
-                EndStreamAction(
-                    next_page_token=last_key and seal_page(services, holder, _page_behind(page, sent, last_key)),
-                    min_url_expiration_timestamp=window.expires_at * 1000 if has_files else None,
-                )
-            )
+        ending = EndStreamAction(
+            next_page_token=last_key and seal_page(services, holder, _page_behind(page, sent, last_key)),
+            min_url_expiration_timestamp=window.expires_at * 1000 if has_files else None,
         )
 
     def audit(given: list[pl.DataFrame], error: str | None) -> None:
@@ -104,7 +102,7 @@ async def answer_changes(
         }
         record(services, caller, query.audited_as, table.audit_params, result=result, error_message=error)
 
-    return LinesAnswer(page.start, page.response_format, audited_chunks(parts, audit), ends)
+    return LinesAnswer(page.start, page.response_format, partial(audited_chunks, parts, ending, audit), ends)
 
 
 async def prepare_changes(

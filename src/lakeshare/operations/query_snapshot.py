@@ -1,14 +1,24 @@
 """A query of one version: the newest, an older one, or the one that a page or refresh token pins."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from lakeshare.audit.events import Result
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.datafiles.files import FileList
 from lakeshare.datafiles.pruning import limit, prune
-from lakeshare.operations.answers import LinesAnswer, Part, audited_chunks, cut_files, end_part, has_end, signing_window
+from lakeshare.operations.answers import (
+    Chunk,
+    Encode,
+    LinesAnswer,
+    Part,
+    audited_chunks,
+    cut_files,
+    has_end,
+    signing_window,
+)
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.file_parts import LineStyle
 from lakeshare.operations.fragments import header_lines
@@ -89,7 +99,7 @@ async def query_snapshot(
         *cut_files(files, render),
     ]
     ends = always_end or has_end(request, capabilities)
-    end: list[Part[FileList]] = []
+    ending = None
     if ends:
         is_last_page = files.height == left.height
         last_key = None if is_last_page else files.key_at(files.height - 1)
@@ -98,7 +108,6 @@ async def query_snapshot(
             next_page_token=last_key and seal_page(services, holder, SnapshotPage(snapshot.version, last_key)),
             min_url_expiration_timestamp=window.expires_at * 1000 if files.height else None,
         )
-        end.append(end_part(ending))
 
     def audit(sent: list[FileList], error: str | None) -> None:
         result: Result = {
@@ -111,20 +120,18 @@ async def query_snapshot(
         }
         record(services, caller, "deltaSharingQueriedTable", table.audit_params, result=result, error_message=error)
 
-    if page is not None or request.max_files is not None:
-        return LinesAnswer(snapshot.version, response_format, audited_chunks([*parts, *end], audit), ends)
-
     # The hash tells the format that was negotiated, the scheme of file ids, the hints and the limit.
     of_answer = table.scope, snapshot.version, snapshot.proof, response_format, holder.request, stamp
     of_urls = style.root, sign_urls.place, sign_urls.issue, window
 
-    def chunks() -> Iterator[bytes]:
-        now, renders = services.clock() // 1000, [part.render for part in parts]
-        with services.bodies.kept((of_answer, of_urls), renders, now=now, ends_at=window.ends_at) as kept:
-            hot = [replace(part, render=render) for part, render in zip(parts, kept, strict=True)]
-            yield from audited_chunks([*hot, *end], audit)
+    def chunks(encode: Encode) -> Generator[Chunk, None, None]:
+        if page is not None or request.max_files is not None:
+            return audited_chunks(parts, ending, audit, encode)
+        now, key = services.clock() // 1000, (of_answer, of_urls, encode)
+        keep = partial(services.bodies.kept, key, now=now, ends_at=window.ends_at)
+        return audited_chunks(parts, ending, audit, encode, keep)
 
-    return LinesAnswer(snapshot.version, response_format, chunks(), ends)
+    return LinesAnswer(snapshot.version, response_format, chunks, ends)
 
 
 async def snapshot_version(

@@ -1,17 +1,26 @@
 """Streams an answer's lines: rendered off the event loop, one chunk at a time, no faster than the client takes them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from lakeshare.operations.answers import Chunk
 from lakeshare.server.callers import wait_until_gone
 
 NDJSON = "application/x-ndjson; charset=utf-8"
+
+
+def whole_lines(chunks: Generator[Chunk, None, None]) -> Iterator[bytes]:
+    """What clients get of chunks that are not encoded. Close it as the chunks themselves."""
+    with closing(chunks):
+        for chunk in chunks:
+            yield chunk.lines + (chunk.end or b"")
 
 
 class StreamedLines(Response):

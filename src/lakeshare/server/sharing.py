@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from lakeshare.catalog.model import RecipientAccess
 from lakeshare.errors import LakeshareError, RequestTooLarge, Unavailable
-from lakeshare.operations.answers import LinesAnswer, broken_off_line
+from lakeshare.operations.answers import LinesAnswer, as_is, broken_off_line
 from lakeshare.operations.async_queries import StatusAnswer
 from lakeshare.operations.audit_trail import record
 from lakeshare.operations.authenticate import authenticate
@@ -40,9 +40,9 @@ from lakeshare.protocol.capabilities import (
 )
 from lakeshare.protocol.requests import decode_poll, decode_query, parse_max_results
 from lakeshare.server.callers import caller_of
-from lakeshare.server.compression import GZIPPED, SMALL_BYTES, VARY, GzippedChunks, accepts_gzip, compress
+from lakeshare.server.compression import GZIPPED, SMALL_BYTES, VARY, GzippedChunks, accepts_gzip, compress, deflate
 from lakeshare.server.errors import answer_to, no_such_method, no_such_path, status_of
-from lakeshare.server.ndjson import NDJSON, StreamedLines
+from lakeshare.server.ndjson import NDJSON, StreamedLines, whole_lines
 
 PREFIX = "/delta-sharing"
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -136,13 +136,16 @@ async def _stream(answer: LinesAnswer, capabilities: Capabilities, caller: Calle
         return broken_off_line(status_of(error, caller.request_id), caller.request_id)
 
     if not accepts_gzip(request.headers.get("accept-encoding")):
-        return await StreamedLines.start(answer.chunks, headers | VARY, broken_off if answer.has_end else None)
-    gzipped = GzippedChunks(answer.chunks)
+        lines = whole_lines(answer.chunks(as_is))
+        return await StreamedLines.start(lines, headers | VARY, broken_off if answer.has_end else None)
+    gzipped = GzippedChunks(answer.chunks(deflate))
 
     def gzipped_broken_off(error: Exception) -> bytes:
         return gzipped.end_with(broken_off(error))
 
-    return await StreamedLines.start(gzipped, headers | GZIPPED, gzipped_broken_off if answer.has_end else None)
+    response = await StreamedLines.start(gzipped, headers, gzipped_broken_off if answer.has_end else None)
+    response.headers.update(GZIPPED if gzipped.is_gzip else VARY)
+    return response
 
 
 def _status(answer: StatusAnswer, capabilities: Capabilities) -> Response:
