@@ -16,6 +16,7 @@ EXTRAS = {
     "server": {
         "alembic",
         "cryptography",
+        "isal",
         "jinja2",
         "pyarrow",
         "sqlalchemy",
