@@ -10,9 +10,10 @@ import hashlib
 import threading
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, chain, pairwise
+from operator import itemgetter
 from typing import BinaryIO, TypeVar
 
 import polars as pl
@@ -60,9 +61,9 @@ class SegmentLines:
         texts = [self._text(part.segment, style) for part in parts]
         if not any(texts):
             return file_lines(files.frame(), style)
-        if len(parts) == 1 and texts[0] is not None and _is_run(parts[0]):
-            return _run_of_lines(parts[0], texts[0], style)
-        return _lines(parts, texts, style, files.height)
+        runs = [run for part, text in zip(parts, texts, strict=True) for run in _runs(part, text, style)]
+        runs.sort(key=itemgetter(0))
+        return b"".join(chain.from_iterable(pieces for _, pieces in runs))
 
     def close(self) -> None:
         """Write no more. What is half written is dropped."""
@@ -134,8 +135,19 @@ class _Text:
 
     def __init__(self, content: memoryview, files: int) -> None:
         end = content.nbytes - OFFSET_BYTES * (2 * files + 1)
-        self.content = content[:end]
-        self.offsets = content[end:].cast("q")
+        self._content = content[:end]
+        self._offsets = content[end:].cast("q")
+
+    def pieces(self, first: int, fresh: Sequence[bytes]) -> list[Piece]:
+        """The lines from row `first` on, with these fresh parts."""
+        content = self._content
+        start, *cuts = self._offsets[2 * first : 2 * (first + len(fresh)) + 1].tolist()
+        pieces: list[Piece] = [content[start : cuts[0]]]
+        # Every second offset lies between lines, where nothing is cut, but for the last.
+        for part, (cut, end) in zip(fresh, pairwise([*cuts[:-1:2], cuts[-1]]), strict=True):
+            pieces.append(part)
+            pieces.append(content[cut:end])
+        return pieces
 
 
 def _name(segment: Segment, style: LineStyle) -> str:
@@ -144,57 +156,26 @@ def _name(segment: Segment, style: LineStyle) -> str:
     return f"lines/{segment.key}-{of}"
 
 
-def _is_run(part: Part) -> bool:
-    first, last = part.rows[0], part.rows[-1]
-    return bool(last - first + 1 == part.rows.len())
+def _runs(part: Part, text: _Text | None, style: LineStyle) -> Iterator[tuple[int, list[Piece]]]:
+    """The lines of neighbours that the answer has next to each other too: where they begin there, and their pieces."""
+    fresh = [piece.encode() for piece in fresh_parts(part.segment.columns(part.rows, FRESH_COLUMNS), style)]
+    lines = None if text else list(zip(*_constant(part, style), fresh, strict=True))
+    # Where rows and positions go on by one together, their distance stays.
+    distance = part.rows.cast(pl.Int64) - part.positions.cast(pl.Int64)
+    changes = (distance.slice(1) != distance.head(-1)).arg_true() + 1
+    for start, end in pairwise([0, *changes.to_list(), part.rows.len()]):
+        position = part.positions[start]
+        if text:
+            yield position, text.pieces(part.rows[start], fresh[start:end])
+        elif lines:
+            yield position, [piece for head, tail, ending in lines[start:end] for piece in (head, ending, tail)]
 
 
-def _run_of_lines(part: Part, text: _Text, style: LineStyle) -> bytes:
-    """The lines of neighbours: two pieces each."""
-    first, count = part.rows[0], part.rows.len()
-    start, *cuts = text.offsets[2 * first : 2 * (first + count) + 1].tolist()
-    content = text.content
-    pieces: list[Piece] = [content[start : cuts[0]]]
-    # Every second offset lies between lines, where nothing is cut, but for the last.
-    for fresh, (cut, end) in zip(_fresh(part, style), pairwise([*cuts[:-1:2], cuts[-1]]), strict=True):
-        pieces.append(fresh)
-        pieces.append(content[cut:end])
-    return b"".join(pieces)
-
-
-def _lines(parts: list[Part], texts: "list[_Text | None]", style: LineStyle, files: int) -> bytes:
-    """Any lines, of one or several segments: three pieces each."""
-    pieces: list[Piece] = [b""] * (3 * files)
-    for part, text in zip(parts, texts, strict=True):
-        heads, tails = _constant(part, style) if text is None else _cut(part, text)
-        of_part = zip(part.positions.to_list(), heads, _fresh(part, style), tails, strict=True)
-        for position, head, fresh, tail in of_part:
-            pieces[3 * position : 3 * position + 3] = head, fresh, tail
-    return b"".join(pieces)
-
-
-def _cut(part: Part, text: _Text) -> tuple[list[Piece], list[Piece]]:
-    """The constant parts of some lines, from their text."""
-    content, offsets = text.content, text.offsets
-    rows = part.rows.to_list()
-    heads: list[Piece] = [content[offsets[2 * row] : offsets[2 * row + 1]] for row in rows]
-    tails: list[Piece] = [content[offsets[2 * row + 1] : offsets[2 * row + 2]] for row in rows]
-    return heads, tails
-
-
-def _constant(part: Part, style: LineStyle) -> tuple[list[Piece], list[Piece]]:
+def _constant(part: Part, style: LineStyle) -> tuple[list[bytes], list[bytes]]:
     """The constant parts of some lines, from their frame."""
-    frame = _frame(part)
+    frame = part.segment.columns(part.rows)
     heads, tails = constant_parts(frame, style.response_format, style.sign_urls.bases(frame["path"].to_list()))
     return [head.encode() for head in heads.to_list()], [tail.encode() for tail in tails.to_list()]
-
-
-def _fresh(part: Part, style: LineStyle) -> list[bytes]:
-    return [fresh.encode() for fresh in fresh_parts(_frame(part, *FRESH_COLUMNS), style)]
-
-
-def _frame(part: Part, *columns: str) -> pl.DataFrame:
-    return FileList((part.segment,), part.rows).frame(*columns)
 
 
 def _interleaved(first: list[Value], second: list[Value]) -> list[Value]:
