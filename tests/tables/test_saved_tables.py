@@ -10,6 +10,7 @@ from lakeshare.tables.base import Snapshot, TableSource
 from lakeshare.tables.budget import ByteBudget
 from lakeshare.tables.cache import SnapshotCache
 from lakeshare.tables.disk_cache import DiskCache
+from lakeshare.tables.saved_segments import load
 from samples.delta import add, metadata, protocol, remove, write_delta_log
 
 START = [protocol(), metadata()]
@@ -113,6 +114,19 @@ async def test_a_saved_table_goes_on_as_it_grows(tmp_path: Path, disk: DiskCache
     assert (await process(disk).snapshot(source)).files.frame().equals(again.files.frame())
 
 
+async def test_a_table_is_saved_again_when_many_commits_would_have_to_be_read_after_a_restart(
+    tmp_path: Path, disk: DiskCache
+):
+    source, tables = large_table(tmp_path / "t"), process(disk)
+    await saved(tables, source)
+    write_delta_log(tmp_path / "t", [[add(f"new-{version:03}")] for version in range(2, 300)], first=2)
+    assert (await tables.snapshot(source)).version == 299
+    async with asyncio.timeout(60):
+        while load(disk, source).version.version < 299:  # noqa: ASYNC110  another thread writes it
+            await asyncio.sleep(0.01)
+    assert (await process(disk).snapshot(source)).num_files == FILES + 298
+
+
 async def test_a_disk_that_refuses_changes_no_answer(tmp_path: Path):
     source = large_table(tmp_path / "t")
     (tmp_path / "file").touch()
@@ -120,6 +134,21 @@ async def test_a_disk_that_refuses_changes_no_answer(tmp_path: Path):
     for _ in range(3):
         snapshot = await tables.snapshot(source)
         assert (snapshot.num_files, snapshot.files.segments[0].is_mapped) == (FILES, False)
+
+
+class CountingDisk(DiskCache):
+    def write(self, name, write):
+        self.writes = getattr(self, "writes", 0) + 1
+        return super().write(name, write)
+
+
+async def test_a_disk_without_room_is_not_asked_for_every_read(tmp_path: Path):
+    source, disk = large_table(tmp_path / "t"), CountingDisk(tmp_path / "cache", 1_000_000, bytes(32))
+    tables = process(disk)
+    for _ in range(20):
+        assert (await tables.snapshot(source)).num_files == FILES
+        await asyncio.sleep(0.02)
+    assert disk.writes == 1
 
 
 async def test_readers_that_come_together_cost_one_load(tmp_path: Path, disk: DiskCache):

@@ -1,6 +1,7 @@
 """Large tables are opened from this machine's disk, and saved there behind the first answer."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
@@ -13,6 +14,8 @@ from lakeshare.tables.saved_segments import SavedFiles, SavedVersion, load, save
 
 SAVED_FROM_BYTES = 4 << 20
 """A smaller table is as soon read from its log."""
+RETRY_SECONDS = 60
+"""How long the disk is left alone after it refused a table."""
 SAVED_EVERY_VERSIONS = 256
 """So many commits behind the saved version are read again at the next start, at most."""
 
@@ -28,6 +31,7 @@ class SavedTables:
         self._disk = disk
         self._saving: dict[TableSource, asyncio.Task[None]] = {}
         self._saved_version: dict[TableSource, int] = {}
+        self._not_before: dict[TableSource, float] = {}
 
     async def newest(self, source: TableSource, reader: TableReader, keep: Keep) -> Snapshot:
         """The newest version: by what is saved and the commits behind it, else from the log.
@@ -72,7 +76,9 @@ class SavedTables:
         keep: Keep,
         held: AbstractContextManager[object],
     ) -> None:
-        if source in self._saving or snapshot.files.private_bytes < SAVED_FROM_BYTES:
+        is_refused = time.monotonic() < self._not_before.get(source, 0)
+        is_small = source not in self._saved_version and snapshot.files.private_bytes < SAVED_FROM_BYTES
+        if source in self._saving or is_refused or is_small:
             held.__exit__(None, None, None)
             return
 
@@ -80,6 +86,7 @@ class SavedTables:
             with held:
                 saved = await asyncio.to_thread(self._save, source, snapshot)
             if saved is None:
+                self._not_before[source] = time.monotonic() + RETRY_SECONDS
                 return
             self._saved_version[source] = saved.version.version
             try:
