@@ -6,7 +6,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lakeshare.bootstrap import local_services
+from sqlalchemy import text
+
+from lakeshare.audit.replay import replay
+from lakeshare.bootstrap import local_services, open_database
 from lakeshare.operations.add_to_share import add_to_share
 from lakeshare.operations.create_recipient import create_recipient_with_profile
 from lakeshare.operations.create_share import create_share
@@ -64,12 +67,15 @@ class Lake:
         shutil.rmtree(self.home / "cache", ignore_errors=True)
 
     def audited(self) -> int:
-        """How many events the servers' spools hold."""
-        return sum(
-            sum(block.count(b"\n") for block in iter(lambda file=file: file.read(1 << 20), b""))
-            for spool in (self.home / "audit").glob("worker*.jsonl")
-            for file in [spool.open("rb")]
-        )
+        """How many events the audit holds, while no server runs."""
+        settings = load_settings(self.home)
+        engine = open_database(settings)
+        try:
+            replay(engine, settings.audit_directory)
+            with engine.connect() as connection:
+                return connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
+        finally:
+            engine.dispose()
 
     def _shared(self, name: str, files: int, commits: int, seed: int) -> str:
         if name not in self._versions:

@@ -56,7 +56,7 @@ def stats_columns(segment: Segment, rows: pl.Series, columns: Mapping[Path, str]
     """The bounds of some data columns (see `stats_bounds`) in those rows (UInt32) of a segment."""
     stats = segment.frame["stats"]
     is_whole = rows.len() == stats.len()
-    asked = stats if is_whole else stats.gather(rows)
+    asked = stats if is_whole else stats[rows]
     if rows.len() <= FEW_ROWS:
         return stats_bounds(asked, columns)
     with segment.computing:
@@ -82,7 +82,7 @@ class _Column:
 
 
 def _knows(column: _Column | None, rows: pl.Series) -> bool:
-    return column is not None and bool(column.known.all() or column.known.gather(rows).all())
+    return column is not None and bool(column.known.all() or column.known[rows].all())
 
 
 def _grown(column: _Column | None, rows: pl.Series, bounds: Bounds, height: int) -> _Column:

@@ -151,7 +151,7 @@ def _touches_any(bounds: Bounds, literals: list[Interval]) -> Mask:
     ends = pl.Series(list(accumulate((i.high for i in literals), max)), dtype=bounds.low.dtype)
     starts = pl.Series([*(i.low for i in literals), None], dtype=bounds.low.dtype)
     first = ends.search_sorted(bounds.low)  # where `low` is null: 0, as if it were below everything
-    start = starts.gather(first)
+    start = starts[first]
     return (first < len(literals)) & _sure((start <= bounds.high) | _continues(bounds, start))
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from lakeshare.datafiles.files import KEY, FileList, Segment, numbers
 
-MAX_SEGMENTS = 6
+MAX_SEGMENTS = 4
 """More are put together: each costs every query a little."""
 
 

@@ -104,7 +104,7 @@ class FileList:
 
     def take(self, positions: pl.Series) -> "FileList":
         """The files at those positions (UInt32, ascending)."""
-        return FileList(self.segments, self.rows.gather(positions))
+        return FileList(self.segments, self.rows[positions])
 
     def key_at(self, position: int) -> FileKey:
         """The key of one file. Raises IndexError where the list is shorter."""

@@ -60,7 +60,7 @@ def prune(
         # Of most of a segment, it is quicker to ask for all of it than to copy what is asked for.
         asked = numbers(0, part.segment.frame.height) if 2 * part.rows.len() > part.segment.frame.height else part.rows
         mask = _may_match(part.segment, asked, known, condition, memory)
-        kept.append(part.positions.filter(mask if asked.len() == part.rows.len() else mask.gather(part.rows)))
+        kept.append(part.positions.filter(mask if asked.len() == part.rows.len() else mask[part.rows]))
     return files.take(kept[0] if len(kept) == 1 else pl.concat(kept).sort())
 
 
@@ -91,14 +91,15 @@ def _may_match(
     By partition first, then by the stats of those that are left.
     """
     by_partition: dict[Path, Bounds] = {}
-    mask = pl.repeat(True, rows.len(), dtype=pl.Boolean, eager=True)
     if any(column.is_partition for column in known.values()) and "partition_values" in segment.frame.columns:
         found = partitions(segment, memory)
         by_value = _partition_bounds(found.values, known)
-        of_file = found.of_file if rows.len() == found.of_file.len() else found.of_file.gather(rows)
+        of_file = found.of_file if rows.len() == found.of_file.len() else found.of_file[rows]
         mask = _spread(Evidence(known, by_value).may_be_true(condition), of_file)
         rows, of_file = rows.filter(mask), of_file.filter(mask)
         by_partition = {path: bounds.take(of_file) for path, bounds in by_value.items()}
+    else:
+        mask = pl.repeat(True, rows.len(), dtype=pl.Boolean, eager=True)
     data_columns = {column.path: column for column in known.values() if not column.is_partition}
     if not data_columns or rows.is_empty():
         return mask
@@ -118,7 +119,7 @@ def _spread(mask: pl.Series | bool, of_file: pl.Series) -> pl.Series:
     """What is true of each partition, for every file in it."""
     if isinstance(mask, bool):
         return pl.repeat(mask, of_file.len(), dtype=pl.Boolean, eager=True)
-    return mask.gather(of_file)
+    return mask[of_file]
 
 
 def _affordable(predicates: Sequence[Predicate]) -> Iterator[Predicate]:
