@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from drawn_files import STAMP, VECTORS, FakeSigner, frames, style
+from lakeshare.datafiles.file_changes import changed
 from lakeshare.datafiles.files import KEY, FileList, Segment
 from lakeshare.errors import UnsupportedTableFeature
 from lakeshare.operations import segment_lines
@@ -219,3 +220,18 @@ class CountingSigner(FakeSigner):
     def bases(self, keys):
         self.bases_calls += 1
         return super().bases(keys)
+
+
+def test_a_file_whose_place_another_segment_took_stays_away(tmp_path: Path):
+    """As after a deletion by vector: the rows around it leap as far as their positions do, and are no neighbours."""
+    before = FileList.of(Segment(files(5)))
+    again = files(5).filter(pl.col("path").str.starts_with("part=2")).with_columns(size=pl.col("size") + 98)
+    after = changed(before, again, again)
+    lines = opened(tmp_path / "cache")
+    for told in (style("parquet"), style("delta")):
+        expected = file_lines(after.frame(), told)
+        assert expected.count(b'"size":99') == 1
+        lines.render(after, told)
+        settle(lines)
+        assert lines.render(after, told) == expected
+    lines.close()

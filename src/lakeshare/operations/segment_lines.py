@@ -160,15 +160,18 @@ def _runs(part: Part, text: _Text | None, style: LineStyle) -> Iterator[tuple[in
     """The lines of neighbours that the answer has next to each other too: where they begin there, and their pieces."""
     fresh = [piece.encode() for piece in fresh_parts(part.segment.columns(part.rows, FRESH_COLUMNS), style)]
     lines = None if text else list(zip(*_constant(part, style), fresh, strict=True))
-    # Where rows and positions go on by one together, their distance stays.
-    distance = part.rows.cast(pl.Int64) - part.positions.cast(pl.Int64)
-    changes = (distance.slice(1) != distance.head(-1)).arg_true() + 1
-    for start, end in pairwise([0, *changes.to_list(), part.rows.len()]):
+    breaks = (_leaps(part.rows) | _leaps(part.positions)).arg_true() + 1
+    for start, end in pairwise([0, *breaks.to_list(), part.rows.len()]):
         position = part.positions[start]
         if text:
             yield position, text.pieces(part.rows[start], fresh[start:end])
         elif lines:
             yield position, [piece for head, tail, ending in lines[start:end] for piece in (head, ending, tail)]
+
+
+def _leaps(numbers: pl.Series) -> pl.Series:
+    """Of each number but the first, whether it is another than the next one to the number before it."""
+    return numbers.slice(1) != numbers.head(-1) + 1
 
 
 def _constant(part: Part, style: LineStyle) -> tuple[list[bytes], list[bytes]]:
